@@ -1,0 +1,12 @@
+//! What the queries see: an in-memory projection of the public topics.
+//!
+//! One projector writes it; readers get immutable [`View`]s, each the shop at one moment. A query
+//! names the positions that its view must have reached, and waits for them a bounded time.
+
+mod projector;
+mod table;
+mod view;
+
+pub use projector::{Projector, ReadModel, ViewError};
+pub use table::Table;
+pub use view::View;

@@ -1,0 +1,93 @@
+//! The projector: the one writer of the views.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ordershop_store::{Entry, EntryId, Topic};
+use tokio::sync::watch;
+
+use super::View;
+use crate::runtime::{Handler, HandlerFuture};
+
+/// The handler that builds views from the public topics, merged.
+///
+/// It begins with nothing, at every incarnation, and publishes a view after each batch.
+pub struct Projector {
+    view: View,
+    views: Arc<watch::Sender<Arc<View>>>,
+}
+
+/// Where queries get their views; clones share them.
+#[derive(Clone)]
+pub struct ReadModel {
+    views: watch::Receiver<Arc<View>>,
+    sender: Arc<watch::Sender<Arc<View>>>,
+}
+
+impl Default for ReadModel {
+    fn default() -> Self {
+        let (sender, views) = watch::channel(Arc::default());
+        Self { views, sender: Arc::new(sender) }
+    }
+}
+
+/// A view that did not come in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ViewError {
+    /// The read model lags behind what was asked for.
+    #[error("the queries lag behind the commands: {topic} has not reached {id} yet")]
+    Late {
+        /// A topic that lags.
+        topic: Topic,
+        /// How far it should be.
+        id: EntryId,
+    },
+}
+
+impl ReadModel {
+    /// A projector of this read model, for an incarnation of the subscription.
+    pub fn projector(&self) -> Projector {
+        Projector { view: View::default(), views: Arc::clone(&self.sender) }
+    }
+
+    /// The newest view.
+    pub fn newest(&self) -> Arc<View> {
+        Arc::clone(&self.views.borrow())
+    }
+
+    /// A view that has reached all these positions; waits for it up to `patience`.
+    pub async fn at(
+        &self,
+        positions: &[(Topic, EntryId)],
+        patience: Duration,
+    ) -> Result<Arc<View>, ViewError> {
+        let lag = |view: &View| {
+            positions.iter().find(|(topic, id)| !view.has_reached(*topic, *id)).copied()
+        };
+        let newest = self.newest();
+        if lag(&newest).is_none() {
+            return Ok(newest);
+        }
+        let mut views = self.views.clone();
+        // This handle keeps a sender, so the channel cannot close while somebody waits.
+        let in_time =
+            tokio::time::timeout(patience, views.wait_for(|view| lag(view).is_none())).await;
+        if let Ok(Ok(view)) = in_time {
+            return Ok(Arc::clone(&view));
+        }
+        match lag(&self.newest()) {
+            Some((topic, id)) => Err(ViewError::Late { topic, id }),
+            None => Ok(self.newest()),
+        }
+    }
+}
+
+impl Handler for Projector {
+    fn handle(&mut self, entries: Arc<[Arc<Entry>]>) -> HandlerFuture {
+        for entry in entries.iter() {
+            self.view.apply(entry);
+        }
+        self.views.send_replace(Arc::new(self.view.clone()));
+        Box::pin(std::future::ready(Ok(())))
+    }
+}

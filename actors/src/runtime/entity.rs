@@ -1,0 +1,481 @@
+//! The event-sourced entity: one actor for each aggregate instance that is in use.
+//!
+//! It loads from the log, then for each command decides, appends, and answers when the append is
+//! durable. It decides the next command on the state that the appends in flight will give, so that
+//! a busy entity is not bound to one command for each wait on the disk; but it answers in order,
+//! and only what is durable. Each append names the event on which it was decided, so that a chain
+//! of appends breaks at its first refusal: then the entity loads again and decides again whatever
+//! is not answered, a bounded number of times.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ordershop_store::{EntityWrite, EntryId, EventLog, Outcome, Refusal, Transaction, UniqueKey};
+use ordershop_supervisors::{
+    AskError, Birth, ChildSpec, Context, DynamicBuilder, DynamicHandle, Failure, Message, Process,
+    Receive, ReplyTo,
+};
+use uuid::Uuid;
+
+use super::replay::{Replayed, replay};
+use super::{AppendError, EventSourced, JournalHandle, ReplayError, decide, fault};
+
+/// How often a command is decided again after a conflict with another writer.
+const MAX_DECISIONS: u32 = 8;
+
+/// Settings of the entities of one topic.
+#[derive(Clone, Copy, Debug)]
+pub struct EntityOptions {
+    /// An entity that got no message for this long goes away.
+    pub idle_timeout: Duration,
+    /// How many commands an entity holds unanswered at most; more are refused at once.
+    pub max_pending: usize,
+}
+
+impl Default for EntityOptions {
+    fn default() -> Self {
+        Self { idle_timeout: Duration::from_secs(60), max_pending: 4096 }
+    }
+}
+
+/// Carries out a command.
+#[derive(Clone, Debug)]
+pub struct Execute<A: EventSourced> {
+    /// The command's id, from which its events' ids derive.
+    pub command_id: Uuid,
+    /// The command.
+    pub command: A::Command,
+    /// Writes to other entities of the topic that are accepted or refused together with this one.
+    pub companions: Vec<EntityWrite>,
+}
+
+impl<A: EventSourced> Message for Execute<A> {
+    type Reply = Result<Executed, ExecuteError<A::Rejection>>;
+}
+
+/// A command that was carried out, durably.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// The id of its last event; `None` where it led to none, being carried out before.
+    pub position: Option<EntryId>,
+}
+
+/// Asks for the durable state.
+#[derive(Clone, Copy, Debug)]
+pub struct Inspect;
+
+/// Tells an entity that somebody else has written to it.
+struct Refresh;
+
+impl Message for Refresh {
+    type Reply = ();
+}
+
+/// An entity's durable state.
+#[derive(Clone, Debug)]
+pub struct EntityState<A> {
+    /// The state.
+    pub state: A,
+    /// How many events it has.
+    pub version: u64,
+    /// The id of the last of them.
+    pub last_event: Option<Uuid>,
+}
+
+/// The message `Inspect` for an entity of that type.
+struct InspectOf<A>(std::marker::PhantomData<fn() -> A>);
+
+impl<A: EventSourced> Message for InspectOf<A> {
+    type Reply = EntityState<A>;
+}
+
+/// Why a command was not carried out.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ExecuteError<R: std::error::Error + 'static> {
+    /// The aggregate refuses it.
+    #[error(transparent)]
+    Rejected(R),
+    /// A unique key that it needs is held by another entity.
+    #[error("key {key} is held by {holder}")]
+    Taken {
+        /// The key.
+        key: UniqueKey,
+        /// Who holds it.
+        holder: Uuid,
+    },
+    /// A companion write was refused: that entity has changed.
+    #[error("companion {0} has changed")]
+    CompanionChanged(Uuid),
+    /// Other writers were faster, every time.
+    #[error("other writers were faster {MAX_DECISIONS} times")]
+    Contended,
+    /// It cannot be carried out now, and was not.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// It may have been carried out, or not.
+    #[error("the outcome is unknown: {0}")]
+    Unknown(String),
+}
+
+type ExecuteReply<A> =
+    ReplyTo<Result<Executed, ExecuteError<<A as EventSourced>::Rejection>>>;
+
+/// What was asked, and who waits for it.
+enum Asked<A: EventSourced> {
+    Command { execute: Execute<A>, reply: ExecuteReply<A>, decisions: u32 },
+    State(ReplyTo<EntityState<A>>),
+}
+
+/// How far the answer to it has come.
+enum Progress<A: EventSourced> {
+    Undecided,
+    InFlight,
+    Done(Result<Executed, ExecuteError<A::Rejection>>),
+    State(Box<EntityState<A>>),
+}
+
+struct Pending<A: EventSourced> {
+    asked: Asked<A>,
+    progress: Progress<A>,
+}
+
+/// The process of one entity.
+pub struct Entity<A: EventSourced> {
+    id: Uuid,
+    log: Arc<dyn EventLog>,
+    journal: JournalHandle,
+    options: EntityOptions,
+    /// The state that the appends in flight will give.
+    ahead: Replayed<A>,
+    /// What was asked and not yet answered, in order.
+    pending: VecDeque<Pending<A>>,
+    /// How much was answered so far: the number of the first pending one.
+    answered: u64,
+    /// How much was decided so far: the number of the first undecided one.
+    decided: u64,
+    /// How many appends have no outcome yet.
+    in_flight: usize,
+    /// A refusal broke the chain of appends: nothing is decided until the entity has loaded again,
+    /// which waits for the outcome of every append in flight.
+    broken: bool,
+    last_used: Instant,
+}
+
+impl<A: EventSourced> Entity<A> {
+    /// Loads the entity.
+    async fn load(
+        id: Uuid,
+        log: Arc<dyn EventLog>,
+        journal: JournalHandle,
+        options: EntityOptions,
+    ) -> Result<Self, Failure> {
+        let ahead = replay::<A>(log.as_ref(), id).await.map_err(Failure::new)?;
+        Ok(Self {
+            id,
+            log,
+            journal,
+            options,
+            ahead,
+            pending: VecDeque::new(),
+            answered: 0,
+            decided: 0,
+            in_flight: 0,
+            broken: false,
+            last_used: Instant::now(),
+        })
+    }
+
+    fn push(&mut self, asked: Asked<A>, ctx: &mut Context<'_, Self>) {
+        self.last_used = Instant::now();
+        self.pending.push_back(Pending { asked, progress: Progress::Undecided });
+        self.decide_pending(ctx);
+    }
+
+    /// Decides what is undecided, in order, each on the state that the one before will give.
+    fn decide_pending(&mut self, ctx: &mut Context<'_, Self>) {
+        if self.broken {
+            return;
+        }
+        while let Some(pending) = self.pending.get(self.index(self.decided)) {
+            if matches!(pending.progress, Progress::Undecided) {
+                let progress = self.decide_one(self.decided, ctx);
+                let at = self.index(self.decided);
+                self.pending[at].progress = progress;
+            }
+            self.decided += 1;
+        }
+        self.answer();
+    }
+
+    /// Where the pending one with that number stands.
+    fn index(&self, number: u64) -> usize {
+        usize::try_from(number - self.answered).expect("pending ones fit in memory")
+    }
+
+    fn decide_one(&mut self, number: u64, ctx: &mut Context<'_, Self>) -> Progress<A> {
+        let at = self.index(number);
+        let pending = &mut self.pending[at];
+        let (execute, decisions) = match &mut pending.asked {
+            Asked::Command { execute, decisions, .. } => (execute, decisions),
+            Asked::State(_) => {
+                return Progress::State(Box::new(EntityState {
+                    state: self.ahead.state.clone(),
+                    version: self.ahead.version,
+                    last_event: self.ahead.last_event,
+                }));
+            }
+        };
+        *decisions += 1;
+        if *decisions > MAX_DECISIONS {
+            return Progress::Done(Err(ExecuteError::Contended));
+        }
+        let decided = decide(
+            &self.ahead.state,
+            self.ahead.version,
+            self.ahead.last_event,
+            self.id,
+            execute.command_id,
+            &execute.command,
+        );
+        let decision = match decided {
+            Ok(Some(decision)) => decision,
+            Ok(None) => return Progress::Done(Ok(Executed { position: None })),
+            Err(rejection) => return Progress::Done(Err(ExecuteError::Rejected(rejection))),
+        };
+        self.ahead.version = decision.version();
+        self.ahead.last_event = decision.last_event();
+        let own_events = decision.write.events.len();
+        let mut writes = Vec::with_capacity(1 + execute.companions.len());
+        writes.push(decision.write);
+        writes.extend(execute.companions.iter().cloned());
+        let append = self.journal.append(Transaction {
+            topic: A::TOPIC,
+            command_id: execute.command_id,
+            cause: None,
+            writes,
+            claims: decision.claims,
+            releases: decision.releases,
+        });
+        self.ahead.state = decision.state;
+        self.in_flight += 1;
+        ctx.spawn(append, move |entity, outcome, ctx| {
+            entity.settle(number, own_events, outcome, ctx);
+            Ok(())
+        });
+        Progress::InFlight
+    }
+
+    /// Takes the outcome of an append.
+    fn settle(
+        &mut self,
+        number: u64,
+        own_events: usize,
+        outcome: Result<Outcome, AppendError>,
+        ctx: &mut Context<'_, Self>,
+    ) {
+        let own_id = self.id;
+        self.in_flight -= 1;
+        let (progress, chain_holds) = match outcome {
+            Ok(Ok(committed)) => {
+                let position = committed.ids.get(own_events.saturating_sub(1)).copied();
+                let last = committed.ids.last().copied();
+                (Progress::Done(Ok(Executed { position: last.max(position) })), true)
+            }
+            Ok(Err(Refusal::Version { entity_id, .. })) if entity_id == own_id => {
+                (Progress::Undecided, false)
+            }
+            Ok(Err(Refusal::Version { entity_id, .. })) => {
+                (Progress::Done(Err(ExecuteError::CompanionChanged(entity_id))), false)
+            }
+            Ok(Err(Refusal::Taken { key, holder })) => {
+                (Progress::Done(Err(ExecuteError::Taken { key, holder })), false)
+            }
+            Ok(Err(Refusal::Malformed(reason))) => {
+                (Progress::Done(Err(ExecuteError::Unavailable(reason.to_owned()))), false)
+            }
+            Err(error) if error.leaves_outcome_open() => {
+                (Progress::Done(Err(ExecuteError::Unknown(error.to_string()))), false)
+            }
+            Err(error) => {
+                (Progress::Done(Err(ExecuteError::Unavailable(error.to_string()))), false)
+            }
+        };
+        let at = self.index(number);
+        self.pending[at].progress = progress;
+        self.broken |= !chain_holds;
+        if !self.broken {
+            self.answer();
+        } else if self.in_flight == 0 {
+            self.reload(ctx);
+        }
+    }
+
+    /// Loads again; whatever is not durable is decided again on what the log holds.
+    fn reload(&mut self, ctx: &mut Context<'_, Self>) {
+        self.decided = self.answered;
+        for pending in &mut self.pending {
+            // An answer that was decided on a state that never came to be is none.
+            let settled = matches!(
+                pending.progress,
+                Progress::Done(
+                    Ok(Executed { position: Some(_) })
+                        | Err(ExecuteError::Taken { .. }
+                            | ExecuteError::CompanionChanged(_)
+                            | ExecuteError::Unavailable(_)
+                            | ExecuteError::Unknown(_))
+                )
+            );
+            if !settled {
+                pending.progress = Progress::Undecided;
+            }
+        }
+        let log = Arc::clone(&self.log);
+        let id = self.id;
+        ctx.spawn(async move { replay::<A>(log.as_ref(), id).await }, |entity, replayed, ctx| {
+            entity.ahead = replayed.map_err(|error: ReplayError| Failure::new(error))?;
+            entity.broken = false;
+            entity.decide_pending(ctx);
+            Ok(())
+        });
+    }
+
+    /// Answers from the front, as far as answers are known.
+    fn answer(&mut self) {
+        while let Some(front) = self.pending.front() {
+            if matches!(front.progress, Progress::Undecided | Progress::InFlight) {
+                return;
+            }
+            let Some(Pending { asked, progress, .. }) = self.pending.pop_front() else { return };
+            self.answered += 1;
+            match (asked, progress) {
+                (Asked::Command { reply, .. }, Progress::Done(result)) => reply.send(result),
+                (Asked::State(reply), Progress::State(state)) => reply.send(*state),
+                _ => unreachable!("a command ends as done, a question for the state as a state"),
+            }
+        }
+    }
+
+    /// Goes away when nobody has asked for anything for a while.
+    fn watch_idleness(&self, ctx: &mut Context<'_, Self>) {
+        let idle_timeout = self.options.idle_timeout;
+        let wait = idle_timeout.saturating_sub(self.last_used.elapsed());
+        ctx.after(wait.max(Duration::from_millis(1)), move |entity, ctx| {
+            let idle = entity.last_used.elapsed() >= idle_timeout;
+            if idle && entity.pending.is_empty() && ctx.depth() == 0 {
+                ctx.stop();
+            } else {
+                entity.watch_idleness(ctx);
+            }
+            Ok(())
+        });
+    }
+}
+
+impl<A: EventSourced> Process for Entity<A> {
+    fn started(&mut self, ctx: &mut Context<'_, Self>) -> Result<(), Failure> {
+        self.watch_idleness(ctx);
+        Ok(())
+    }
+}
+
+impl<A: EventSourced> Receive<Execute<A>> for Entity<A> {
+    fn receive(
+        &mut self,
+        execute: Execute<A>,
+        reply: ExecuteReply<A>,
+        ctx: &mut Context<'_, Self>,
+    ) -> Result<(), Failure> {
+        fault::point(A::TOPIC.name(), self.id);
+        if self.pending.len() >= self.options.max_pending {
+            reply.send(Err(ExecuteError::Unavailable("too many commands wait for it".to_owned())));
+        } else {
+            self.push(Asked::Command { execute, reply, decisions: 0 }, ctx);
+        }
+        Ok(())
+    }
+}
+
+impl<A: EventSourced> Receive<InspectOf<A>> for Entity<A> {
+    fn receive(
+        &mut self,
+        _: InspectOf<A>,
+        reply: ReplyTo<EntityState<A>>,
+        ctx: &mut Context<'_, Self>,
+    ) -> Result<(), Failure> {
+        self.push(Asked::State(reply), ctx);
+        Ok(())
+    }
+}
+
+impl<A: EventSourced> Receive<Refresh> for Entity<A> {
+    fn receive(
+        &mut self,
+        _: Refresh,
+        _: ReplyTo<()>,
+        ctx: &mut Context<'_, Self>,
+    ) -> Result<(), Failure> {
+        self.broken = true;
+        if self.in_flight == 0 {
+            self.reload(ctx);
+        }
+        Ok(())
+    }
+}
+
+/// The way to the entities of one type.
+pub struct Entities<A: EventSourced>(DynamicHandle<Uuid, Entity<A>>);
+
+impl<A: EventSourced> Clone for Entities<A> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<A: EventSourced> Entities<A> {
+    /// All entities of that type, as a child for a supervisor, and the handle to them.
+    pub fn child(
+        log: Arc<dyn EventLog>,
+        journal: JournalHandle,
+        options: EntityOptions,
+        children: DynamicBuilder<Uuid, Entity<A>>,
+    ) -> (Self, ChildSpec) {
+        let (handle, spec) = children.factory(move |id: Uuid, _: Birth<Entity<A>>| {
+            Entity::load(id, Arc::clone(&log), journal.clone(), options)
+        });
+        (Self(handle), spec)
+    }
+
+    /// Has an entity carry out a command; waits until it is durable.
+    pub async fn execute(
+        &self,
+        entity_id: Uuid,
+        execute: Execute<A>,
+    ) -> Result<Executed, ExecuteError<A::Rejection>> {
+        match self.0.ask(&entity_id, execute).await {
+            Ok(result) => result,
+            Err(AskError::Lost(reason)) => Err(ExecuteError::Unknown(reason.to_string())),
+            Err(undelivered) => Err(ExecuteError::Unavailable(undelivered.to_string())),
+        }
+    }
+
+    /// Has an entity load again what somebody else has written; one that is not in use will do so
+    /// anyway. Commands that are sent afterwards are decided on it.
+    pub fn refresh(&self, entity_id: Uuid) {
+        if let Some(entity) = self.0.get(&entity_id) {
+            // An entity that is gone, or has no room for the hint, notices at its next append.
+            drop(entity.tell(Refresh));
+        }
+    }
+
+    /// The durable state of an entity.
+    pub async fn inspect(
+        &self,
+        entity_id: Uuid,
+    ) -> Result<EntityState<A>, ExecuteError<A::Rejection>> {
+        self.0
+            .ask(&entity_id, InspectOf(std::marker::PhantomData))
+            .await
+            .map_err(|error| ExecuteError::Unavailable(error.to_string()))
+    }
+}

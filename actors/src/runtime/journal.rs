@@ -1,0 +1,215 @@
+//! The journal: the actor through which everything is appended, many at a time.
+//!
+//! What arrives while a write is in flight waits and goes out as the next batch, so that any
+//! number of commands share one wait for the disk or the network. Transactions are written in the
+//! order in which they were handed over.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use ordershop_store::{
+    Batch, CursorName, EventLog, LogError, Outcome, Position, Topic, Transaction,
+};
+use ordershop_supervisors::{
+    CellBuilder, ChildSpec, Context, Failure, Handle, Message, Process, Receive, ReplyTo,
+};
+use tokio::sync::oneshot;
+
+/// How many transactions one batch holds at most.
+pub const MAX_BATCH_TRANSACTIONS: usize = 1024;
+/// How many messages wait for the journal at most; more are refused at once.
+pub const JOURNAL_CAPACITY: usize = 16 * 1024;
+/// How many transactions the journal holds beside the batch in flight; more are refused at once.
+const MAX_WAITING: usize = 64 * 1024;
+
+/// An append that was not answered with an outcome.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The journal has as much waiting as it takes; nothing was appended.
+    #[error("too many appends are waiting")]
+    Overloaded,
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The journal crashed or stopped while the append was in its hands.
+    #[error("the journal stopped before it answered")]
+    Lost,
+}
+
+impl AppendError {
+    /// Whether the transaction may be in the log all the same.
+    pub const fn leaves_outcome_open(&self) -> bool {
+        match self {
+            Self::Overloaded => false,
+            Self::Log(error) => error.leaves_outcome_open(),
+            Self::Lost => true,
+        }
+    }
+}
+
+type AppendResult = Result<Outcome, AppendError>;
+
+/// Appends a transaction; the answer goes to whoever holds the other end.
+struct Append {
+    transaction: Transaction,
+    answer: oneshot::Sender<AppendResult>,
+}
+
+impl Message for Append {
+    type Reply = ();
+}
+
+/// Sets a subscriber's cursor with the next batch.
+struct SaveCursor {
+    name: CursorName,
+    topic: Topic,
+    position: Position,
+}
+
+impl Message for SaveCursor {
+    type Reply = Result<(), AppendError>;
+}
+
+/// The actor in front of a log.
+pub struct Journal {
+    log: Arc<dyn EventLog>,
+    waiting: VecDeque<Append>,
+    cursors: BTreeMap<(CursorName, Topic), Position>,
+    cursor_replies: Vec<ReplyTo<Result<(), AppendError>>>,
+    in_flight: bool,
+}
+
+impl Journal {
+    /// The journal of that log, as a child for a supervisor, and the handle through which it is used.
+    pub fn child(
+        log: Arc<dyn EventLog>,
+        cell: CellBuilder<Self>,
+    ) -> (JournalHandle, ChildSpec) {
+        let (handle, spec) = cell.capacity(JOURNAL_CAPACITY).factory(move |_| {
+            let log = Arc::clone(&log);
+            async move {
+                Ok(Self {
+                    log,
+                    waiting: VecDeque::new(),
+                    cursors: BTreeMap::new(),
+                    cursor_replies: Vec::new(),
+                    in_flight: false,
+                })
+            }
+        });
+        (JournalHandle(handle), spec)
+    }
+
+    /// Sends the next batch, unless one is in flight or nothing waits.
+    fn write_next(&mut self, ctx: &mut Context<'_, Self>) {
+        if self.in_flight || (self.waiting.is_empty() && self.cursors.is_empty()) {
+            return;
+        }
+        self.in_flight = true;
+        let count = self.waiting.len().min(MAX_BATCH_TRANSACTIONS);
+        let (transactions, answers): (Vec<_>, Vec<_>) = self
+            .waiting
+            .drain(..count)
+            .map(|append| (append.transaction, append.answer))
+            .unzip();
+        let cursors = std::mem::take(&mut self.cursors)
+            .into_iter()
+            .map(|((name, topic), position)| (name, topic, position))
+            .collect();
+        let cursor_replies = std::mem::take(&mut self.cursor_replies);
+        let log = Arc::clone(&self.log);
+        let append = async move { log.append(Batch { transactions, cursors }).await };
+        ctx.spawn(append, move |journal, result, ctx| {
+            journal.in_flight = false;
+            // The next batch goes out before the answers of this one are handed on.
+            journal.write_next(ctx);
+            match result {
+                Ok(outcomes) => {
+                    for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                        // Whoever no longer waits has had its own time-out.
+                        drop(answer.send(Ok(outcome)));
+                    }
+                    for reply in cursor_replies {
+                        reply.send(Ok(()));
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "an append failed");
+                    for answer in answers {
+                        drop(answer.send(Err(AppendError::Log(error.clone()))));
+                    }
+                    for reply in cursor_replies {
+                        reply.send(Err(AppendError::Log(error.clone())));
+                    }
+                }
+            }
+            Ok(())
+        });
+    }
+}
+
+impl Process for Journal {}
+
+impl Receive<Append> for Journal {
+    fn receive(
+        &mut self,
+        append: Append,
+        _reply: ReplyTo<()>,
+        ctx: &mut Context<'_, Self>,
+    ) -> Result<(), Failure> {
+        if self.waiting.len() >= MAX_WAITING {
+            drop(append.answer.send(Err(AppendError::Overloaded)));
+        } else {
+            self.waiting.push_back(append);
+            self.write_next(ctx);
+        }
+        Ok(())
+    }
+}
+
+impl Receive<SaveCursor> for Journal {
+    fn receive(
+        &mut self,
+        save: SaveCursor,
+        reply: ReplyTo<Result<(), AppendError>>,
+        ctx: &mut Context<'_, Self>,
+    ) -> Result<(), Failure> {
+        self.cursors.insert((save.name, save.topic), save.position);
+        self.cursor_replies.push(reply);
+        self.write_next(ctx);
+        Ok(())
+    }
+}
+
+/// The way to the journal.
+#[derive(Clone)]
+pub struct JournalHandle(Handle<Journal>);
+
+impl JournalHandle {
+    /// Hands a transaction over, at once: what is handed over later is written later. The future
+    /// gives the outcome when it is durable.
+    pub fn append(
+        &self,
+        transaction: Transaction,
+    ) -> impl Future<Output = Result<Outcome, AppendError>> + Send + use<> {
+        let (answer, outcome) = oneshot::channel();
+        let accepted = self.0.tell(Append { transaction, answer });
+        async move {
+            match accepted {
+                Ok(()) => outcome.await.unwrap_or(Err(AppendError::Lost)),
+                Err(_) => Err(AppendError::Overloaded),
+            }
+        }
+    }
+
+    /// Sets a cursor; it is durable when the future is done.
+    pub async fn save_cursor(
+        &self,
+        name: CursorName,
+        topic: Topic,
+        position: Position,
+    ) -> Result<(), AppendError> {
+        let save = SaveCursor { name, topic, position };
+        self.0.ask(save).await.map_err(|_| AppendError::Lost)?
+    }
+}

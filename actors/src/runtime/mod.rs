@@ -1,0 +1,27 @@
+//! The entity runtime: event-sourced actors for any domain.
+//!
+//! ```text
+//!  command ──▶ Entity ──▶ Journal ──▶ event log ──▶ Reader ──▶ Subscription ──▶ handler
+//!              decides     batches     durable        pushes     keeps the cursor
+//! ```
+
+mod decision;
+mod entity;
+mod event_sourced;
+pub mod fault;
+mod journal;
+mod reader;
+mod replay;
+mod subscription;
+
+pub use decision::{Decision, decide, event_id};
+pub use entity::{
+    Entities, EntityOptions, EntityState, Entity, Execute, ExecuteError, Executed, Inspect,
+};
+pub use event_sourced::EventSourced;
+pub use journal::{AppendError, Journal, JournalHandle};
+pub use reader::{Reader, ReaderHandle};
+pub use replay::{Replayed, ReplayError, replay};
+pub use subscription::{
+    Handler, HandlerError, HandlerFuture, Subscription, SubscriptionOptions, Start,
+};

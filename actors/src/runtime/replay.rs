@@ -1,0 +1,78 @@
+//! Rebuilding an entity's state from its events.
+
+use ordershop_store::{Entry, EventLog, LogError, Topic};
+use uuid::Uuid;
+
+use super::EventSourced;
+
+/// How many entries one read of a replay takes.
+const REPLAY_PAGE: usize = 1024;
+
+/// An entity as its events leave it.
+#[derive(Clone, Debug, Default)]
+pub struct Replayed<A> {
+    /// The state.
+    pub state: A,
+    /// How many events it has.
+    pub version: u64,
+    /// The id of the last of them.
+    pub last_event: Option<Uuid>,
+}
+
+/// An entity that could not be rebuilt.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The log did not give its entries.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// An entry holds no event of this aggregate.
+    #[error("entry {id} of {topic} holds no readable {kind}: {reason}")]
+    Undecodable {
+        /// The topic.
+        topic: Topic,
+        /// The entry's id.
+        id: ordershop_store::EntryId,
+        /// The event's kind, as the entry says.
+        kind: String,
+        /// What is wrong with its text.
+        reason: String,
+    },
+}
+
+impl<A: EventSourced> Replayed<A> {
+    /// The entity after one more entry of its own.
+    pub fn after(self, entry: &Entry) -> Result<Self, ReplayError> {
+        let event = decode::<A>(entry)?;
+        Ok(Self {
+            state: self.state.evolve(&event),
+            version: entry.version,
+            last_event: Some(entry.event_id),
+        })
+    }
+}
+
+fn decode<A: EventSourced>(entry: &Entry) -> Result<A::Event, ReplayError> {
+    serde_json::from_str(&entry.data).map_err(|error| ReplayError::Undecodable {
+        topic: entry.topic,
+        id: entry.id,
+        kind: entry.kind.to_string(),
+        reason: error.to_string(),
+    })
+}
+
+/// Loads an entity: all its events, in order, from the first.
+pub async fn replay<A: EventSourced>(
+    log: &dyn EventLog,
+    entity_id: Uuid,
+) -> Result<Replayed<A>, ReplayError> {
+    let mut entity = Replayed { state: A::default(), version: 0, last_event: None };
+    loop {
+        let page = log.read_entity(A::TOPIC, entity_id, entity.version, REPLAY_PAGE).await?;
+        for entry in &page.entries {
+            entity = entity.after(entry)?;
+        }
+        if !page.more {
+            return Ok(entity);
+        }
+    }
+}

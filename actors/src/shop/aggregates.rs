@@ -1,0 +1,48 @@
+//! How the shop's aggregates are run by the entity runtime.
+
+use ordershop_domain::{Aggregate, Appearance, DomainEvent};
+use ordershop_store::{Action, Topic};
+
+use crate::runtime::EventSourced;
+
+impl<A: Aggregate> EventSourced for A {
+    const TOPIC: Topic = Topic::new(<A as Aggregate>::TOPIC);
+    type Command = A::Command;
+    type Event = A::Event;
+    type Rejection = A::Rejection;
+
+    fn decide(&self, command: &A::Command) -> Result<Vec<A::Event>, A::Rejection> {
+        Aggregate::decide(self, command)
+    }
+
+    fn evolve(self, event: &A::Event) -> Self {
+        Aggregate::evolve(self, event)
+    }
+
+    fn kind(event: &A::Event) -> &'static str {
+        event.name()
+    }
+
+    fn schema(_: &A::Event) -> u16 {
+        A::Event::SCHEMA
+    }
+
+    fn action(event: &A::Event) -> Action {
+        match event.appearance() {
+            Appearance::Created => Action::Created,
+            Appearance::Updated => Action::Updated,
+            Appearance::Deleted => Action::Deleted,
+            Appearance::Internal => Action::Internal,
+        }
+    }
+
+    fn document(&self) -> String {
+        Aggregate::document(self).map_or_else(String::new, |document| {
+            serde_json::to_string(&document).expect("documents are structs of text and numbers")
+        })
+    }
+
+    fn unique_keys(&self) -> Vec<String> {
+        Aggregate::unique_keys(self)
+    }
+}

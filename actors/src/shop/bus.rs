@@ -1,0 +1,110 @@
+//! The command bus: reaches the service of a command, wherever it runs.
+
+use std::sync::Arc;
+
+use ordershop_domain::{
+    Billing, BillingDraft, Customer, CustomerDraft, Inventory, InventoryDraft, OrderDraft, Product,
+    ProductDraft,
+};
+use ordershop_store::BoxFuture;
+use ordershop_supervisors::{AskError, Handle, Message, Process, Receive};
+use uuid::Uuid;
+
+use super::adjust::{AdjustStock, StockChange};
+use super::effects::{Mail, MsgHandle};
+use super::order::OrderCommands;
+use super::{Accepted, CommandError, EntityCommands, Serve, Service, Verb};
+
+/// Everything that the shop can be asked to do.
+#[derive(Clone, Debug)]
+pub enum ShopCommand {
+    /// Customers.
+    Customers(Verb<CustomerDraft>),
+    /// Products.
+    Products(Verb<ProductDraft>),
+    /// Stock.
+    Inventory(Verb<InventoryDraft>),
+    /// Orders.
+    Orders(Verb<OrderDraft>),
+    /// Billings.
+    Billings(Verb<BillingDraft>),
+    /// Put pieces into stock or take them out, all or nothing. Where the stock would go below
+    /// zero, nothing is done, and the answer is a [`CommandError::Conflict`].
+    Adjust(Vec<StockChange>),
+    /// Send a mail.
+    Email(Mail),
+}
+
+/// A command on its way.
+pub type CommandFuture = BoxFuture<'static, Result<Accepted, CommandError>>;
+
+/// The port to the services. A service in this process is reached by its address; another adapter
+/// may reach one elsewhere.
+pub trait CommandBus: Send + Sync + 'static {
+    /// Has a command carried out; the answer comes when it is durable. `command_id` is the id from
+    /// which all others derive; `time_us` is now, in microseconds since the Unix epoch.
+    fn dispatch(&self, command_id: Uuid, time_us: i64, command: ShopCommand) -> CommandFuture;
+}
+
+/// The bus to services that all run in this process.
+#[derive(Clone)]
+pub struct LocalBus {
+    /// customer
+    pub customers: Handle<Service<EntityCommands<Customer>>>,
+    /// product
+    pub products: Handle<Service<EntityCommands<Product>>>,
+    /// inventory
+    pub inventory: Handle<Service<EntityCommands<Inventory>>>,
+    /// order
+    pub orders: Handle<Service<OrderCommands>>,
+    /// billing
+    pub billings: Handle<Service<EntityCommands<Billing>>>,
+    /// msg
+    pub msg: MsgHandle,
+}
+
+/// Asks a service; a service that has as much waiting as it takes refuses at once.
+fn ask<P, M>(service: &Handle<P>, message: M) -> CommandFuture
+where
+    P: Process + Receive<M>,
+    M: Message<Reply = Result<Accepted, CommandError>>,
+{
+    let service = service.clone();
+    Box::pin(async move {
+        match service.try_ask(message).await {
+            Ok(result) => result,
+            Err(AskError::Lost(reason)) => Err(CommandError::OutcomeUnknown(format!(
+                "{} crashed at it: {reason}",
+                service.name()
+            ))),
+            Err(undelivered) => Err(CommandError::Unavailable(format!(
+                "{} cannot take it: {undelivered}",
+                service.name()
+            ))),
+        }
+    })
+}
+
+impl CommandBus for LocalBus {
+    fn dispatch(&self, command_id: Uuid, time_us: i64, command: ShopCommand) -> CommandFuture {
+        fn serve<D>(command_id: Uuid, time_us: i64, verb: Verb<D>) -> Serve<D> {
+            Serve { command_id, verb, time_us }
+        }
+        match command {
+            ShopCommand::Customers(verb) => {
+                ask(&self.customers, serve(command_id, time_us, verb))
+            }
+            ShopCommand::Products(verb) => ask(&self.products, serve(command_id, time_us, verb)),
+            ShopCommand::Inventory(verb) => ask(&self.inventory, serve(command_id, time_us, verb)),
+            ShopCommand::Orders(verb) => ask(&self.orders, serve(command_id, time_us, verb)),
+            ShopCommand::Billings(verb) => ask(&self.billings, serve(command_id, time_us, verb)),
+            ShopCommand::Adjust(changes) => {
+                ask(&self.inventory, AdjustStock { command_id, changes: Arc::from(changes) })
+            }
+            ShopCommand::Email(mail) => {
+                let msg = self.msg.clone();
+                Box::pin(async move { msg.accept(vec![mail]).await.map(|()| Accepted::default()) })
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! crm: welcomes customers, says good-bye, and thanks for orders.
+
+use std::sync::Arc;
+
+use ordershop_domain::{CustomerDraft, CustomerFacts, OrderEvent};
+use ordershop_store::{Action, Entry};
+
+use super::{Mail, MsgHandle, Purpose};
+use crate::runtime::{Handler, HandlerError, HandlerFuture};
+use crate::shop::topics;
+
+/// The handler of customer and order events.
+pub struct Crm(pub MsgHandle);
+
+/// The mail to which an entry leads, if any.
+fn mail(entry: &Entry) -> Result<Option<Mail>, serde_json::Error> {
+    let mail = match (entry.topic, entry.action) {
+        (topics::CUSTOMER, Action::Created) => {
+            let text = "welcome to our shop! We are glad to have you.";
+            Some(Mail::about(entry, Purpose::Welcome, &customer(entry)?, text))
+        }
+        (topics::CUSTOMER, Action::Deleted) => {
+            let text = "your account was closed. Good-bye, and thank you for your time with us.";
+            Some(Mail::about(entry, Purpose::GoodBye, &customer(entry)?, text))
+        }
+        (topics::ORDER, Action::Created) => match serde_json::from_str(&entry.data)? {
+            OrderEvent::OrderPlaced { product_ids, facts, .. } => {
+                let mut text = String::from("thank you for your order of ");
+                text.push_str(&match product_ids.as_slice().len() {
+                    1 => "1 product:\n".to_owned(),
+                    many => format!("{many} products:\n"),
+                });
+                for (id, pieces) in product_ids.counts() {
+                    let name = facts.product(id).map_or("a product", |product| product.name.as_str());
+                    text.push_str(&format!("\n  {pieces} x {name}"));
+                }
+                Some(Mail::about(entry, Purpose::Thanks, &facts.customer, &text))
+            }
+            OrderEvent::OrderChanged { .. } | OrderEvent::OrderDeleted {} => None,
+        },
+        _ => None,
+    };
+    Ok(mail)
+}
+
+fn customer(entry: &Entry) -> Result<CustomerFacts, serde_json::Error> {
+    let CustomerDraft { name, email } = serde_json::from_str(&entry.document)?;
+    Ok(CustomerFacts { name, email })
+}
+
+impl Handler for Crm {
+    fn handle(&mut self, entries: Arc<[Arc<Entry>]>) -> HandlerFuture {
+        let mails: Result<Vec<_>, _> =
+            entries.iter().filter_map(|entry| mail(entry).transpose()).collect();
+        let msg = self.0.clone();
+        Box::pin(async move { Ok(msg.accept(mails.map_err(HandlerError::from)?).await?) })
+    }
+}

@@ -1,0 +1,17 @@
+//! What follows from events outside the log: mails.
+//!
+//! crm and billing listen to topics and hand mails to msg; msg keeps them durably and sends them.
+//! Every step is idempotent: a mail's id comes from the event and the purpose, accepting the same
+//! mail twice keeps one, and sending starts behind msg's own cursor.
+
+mod billing_mails;
+mod crm;
+mod mail;
+mod msg;
+mod sender;
+
+pub use billing_mails::BillingMails;
+pub use crm::Crm;
+pub use mail::{Mail, Purpose};
+pub use msg::{AcceptMails, Msg, MsgHandle};
+pub use sender::{MailSender, MailTransport, TransportError};

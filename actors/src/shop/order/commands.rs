@@ -1,0 +1,165 @@
+//! The order commands: each becomes an intent, and its driver's outcome becomes the answer.
+
+use std::sync::Arc;
+
+use ordershop_domain::{
+    Line, Order, OrderCommand, OrderDraft, ProductIds, RejectReason, SagaResult,
+};
+use ordershop_store::EventLog;
+use ordershop_supervisors::AskError;
+use uuid::Uuid;
+
+use super::Sagas;
+use super::driver::{Drive, Driven, Purpose};
+use super::plan::{self, Stock};
+use crate::runtime::Entities;
+use crate::shop::managed::entity_id;
+use crate::shop::{Accepted, CommandError, CommandHandler, Facts, Serve, Verb, topics};
+
+/// How often a change is planned again because the order changed meanwhile.
+const MAX_PLANS: usize = 8;
+
+/// The commands of the order topic, and what they work with.
+#[derive(Clone)]
+pub struct OrderCommands {
+    /// Where references are looked up.
+    pub log: Arc<dyn EventLog>,
+    /// The drivers of intents.
+    pub sagas: Sagas,
+    /// The orders.
+    pub orders: Entities<Order>,
+}
+
+impl CommandHandler<Serve<OrderDraft>> for OrderCommands {
+    async fn handle(self, command: Serve<OrderDraft>) -> Result<Accepted, CommandError> {
+        let Serve { command_id, verb, .. } = command;
+        match verb {
+            Verb::Create(drafts) => self.place(command_id, drafts).await,
+            Verb::Replace(id, draft) => self.change(command_id, id, Some(draft)).await,
+            Verb::Delete(id) => self.change(command_id, id, None).await,
+        }
+    }
+}
+
+impl OrderCommands {
+    async fn place(
+        &self,
+        command_id: Uuid,
+        drafts: Vec<OrderDraft>,
+    ) -> Result<Accepted, CommandError> {
+        if drafts.is_empty() {
+            return Ok(Accepted::default());
+        }
+        let batch = drafts.len() > 1;
+        let facts = self.facts(&drafts).await?;
+        let counts = plan::pieces_of(drafts.iter().map(|draft| &draft.product_ids));
+        let mut ids = Vec::with_capacity(drafts.len());
+        let mut orders = Vec::with_capacity(drafts.len());
+        for (index, draft) in drafts.into_iter().enumerate() {
+            let id = entity_id(command_id, index);
+            let facts = plan::facts(&draft, &facts)
+                .map_err(|error| if batch { error.of_element(index) } else { error })?;
+            ids.push(id);
+            orders.push((id, OrderCommand::Place { id, draft, facts }));
+        }
+        let take = Stock::look_up(self.log.as_ref(), counts).await?.to_take()?;
+        let purpose = Purpose::Place(orders);
+        let drive = Drive { command_id, purpose, take, give: Vec::new() };
+        let Driven { result, positions } = self.drive(intent_id(command_id, 0), drive).await?;
+        match result {
+            SagaResult::Confirmed => Ok(Accepted { ids, positions }),
+            SagaResult::Rejected(reason) => Err(rejected(reason)),
+        }
+    }
+
+    /// Replaces the content of an order, or deletes it where there is no new content.
+    async fn change(
+        &self,
+        command_id: Uuid,
+        id: Uuid,
+        draft: Option<OrderDraft>,
+    ) -> Result<Accepted, CommandError> {
+        let facts = match &draft {
+            Some(draft) => Some(plan::facts(draft, &self.facts(std::slice::from_ref(draft)).await?)?),
+            None => None,
+        };
+        for attempt in 0..MAX_PLANS {
+            let order = self.orders.inspect(id).await.map_err(|error| {
+                CommandError::execution(topics::ORDER, id, error, ToOwned::to_owned)
+            })?;
+            let base = order.state.revision();
+            let Some(before) = order.state.product_ids() else {
+                return Err(CommandError::NotFound { topic: topics::ORDER, id });
+            };
+            let (take, give) = self.lines(before, draft.as_ref()).await?;
+            let command = match (draft.clone(), facts.clone()) {
+                (Some(draft), Some(facts)) => OrderCommand::Change { base, draft, facts },
+                _ => OrderCommand::Delete { base },
+            };
+            let purpose = Purpose::Change(id, command);
+            let drive = Drive { command_id, purpose, take, give };
+            let driven = self.drive(intent_id(command_id, attempt), drive).await?;
+            match driven.result {
+                SagaResult::Confirmed => {
+                    return Ok(Accepted { ids: Vec::new(), positions: driven.positions });
+                }
+                SagaResult::Rejected(RejectReason::Stale) => {}
+                SagaResult::Rejected(reason) => return Err(rejected(reason)),
+            }
+        }
+        Err(CommandError::Unavailable("too many others change this order at this moment".into()))
+    }
+
+    async fn facts(&self, drafts: &[OrderDraft]) -> Result<Facts, CommandError> {
+        Facts::look_up(self.log.as_ref(), drafts.iter().flat_map(plan::references))
+            .await
+            .map_err(|error| CommandError::Unavailable(error.to_string()))
+    }
+
+    /// What is taken and what is given back when the order's content changes.
+    async fn lines(
+        &self,
+        before: &ProductIds,
+        draft: Option<&OrderDraft>,
+    ) -> Result<(Vec<Line>, Vec<Line>), CommandError> {
+        let (take, give) = match draft {
+            Some(draft) => plan::difference(before, &draft.product_ids),
+            None => (Vec::new(), before.counts()),
+        };
+        let take = Stock::look_up(self.log.as_ref(), take).await?.to_take()?;
+        let give = Stock::look_up(self.log.as_ref(), give).await?.to_give();
+        Ok((take, give))
+    }
+
+    async fn drive(&self, intent_id: Uuid, drive: Drive) -> Result<Driven, CommandError> {
+        match self.sagas.0.ask(&intent_id, drive).await {
+            Ok(result) => result,
+            Err(AskError::Lost(reason)) => Err(CommandError::OutcomeUnknown(format!(
+                "the part that carried it out crashed: {reason}"
+            ))),
+            Err(undelivered) => Err(CommandError::Unavailable(undelivered.to_string())),
+        }
+    }
+}
+
+/// The id of a command's intent; each attempt has one of its own.
+fn intent_id(command_id: Uuid, attempt: usize) -> Uuid {
+    Uuid::new_v5(&command_id, format!("intent {attempt}").as_bytes())
+}
+
+fn rejected(reason: RejectReason) -> CommandError {
+    match reason {
+        RejectReason::Short { product_id, asked, left } => CommandError::Conflict(format!(
+            "product {product_id} is short: {asked} pieces were asked for, {left} are left"
+        )),
+        RejectReason::Stale => {
+            CommandError::Unavailable("the order was changed at the same moment".to_owned())
+        }
+        RejectReason::Abandoned => {
+            CommandError::Unavailable("the command took too long, and was given up".to_owned())
+        }
+        RejectReason::Failed => {
+            CommandError::Unavailable("the stock could not be asked".to_owned())
+        }
+    }
+}

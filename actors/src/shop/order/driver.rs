@@ -1,0 +1,541 @@
+//! The driver: the actor that carries out the saga of one intent.
+//!
+//! It has no state that the log does not have. A driver that crashes is made anew, finds its
+//! intent in the log and finishes it; one that finds an intent whose client got no answer rejects
+//! it, so that nobody buys twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ordershop_domain::{
+    Decision, Input, Intent, IntentCommand, Inventory, Line, Order, OrderCommand, OrderRejection,
+    OrderSaga, RejectReason, SagaResult, Step, Ticket,
+};
+use ordershop_store::{EntityWrite, EntryId, EventLog, Outcome, Refusal, Topic, Transaction};
+use ordershop_supervisors::{
+    ChildSpec, Context, DynamicBuilder, DynamicHandle, Failure, Message, Process, Receive, ReplyTo,
+};
+use uuid::Uuid;
+
+use super::OpenIntents;
+use super::open_intents::ticket;
+use super::stock::{StockAnswer, StockOf};
+use crate::runtime::{
+    AppendError, Entities, Execute, ExecuteError, JournalHandle, Replayed, decide, replay,
+};
+use crate::shop::{CommandError, topics};
+
+/// How often one step is tried before the driver fails, and its supervisor decides.
+const MAX_TRIES: u32 = 20;
+/// The wait before the second try of a step; it doubles up to [`MAX_RETRY_DELAY`].
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(10);
+/// The longest wait before a step is tried again.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// What drivers work with.
+#[derive(Clone)]
+pub struct DriverContext {
+    /// Where intents are found.
+    pub log: Arc<dyn EventLog>,
+    /// Through which they are appended.
+    pub journal: JournalHandle,
+    /// The stock.
+    pub inventories: Entities<Inventory>,
+    /// The orders.
+    pub orders: Entities<Order>,
+    /// The intents that are not finished.
+    pub open_intents: OpenIntents,
+}
+
+/// What is written when an intent is confirmed.
+#[derive(Clone, Debug)]
+pub(super) enum Purpose {
+    /// New orders, in one append.
+    Place(Vec<(Uuid, OrderCommand)>),
+    /// A change of one order that exists.
+    Change(Uuid, OrderCommand),
+}
+
+/// Asks a fresh driver to do what an order command wants.
+pub(super) struct Drive {
+    pub(super) command_id: Uuid,
+    pub(super) purpose: Purpose,
+    pub(super) take: Vec<Line>,
+    pub(super) give: Vec<Line>,
+}
+
+/// How an intent ended, and how far a reader must have come to see all of it.
+#[derive(Clone, Debug)]
+pub(super) struct Driven {
+    pub(super) result: SagaResult,
+    pub(super) positions: Vec<(Topic, EntryId)>,
+}
+
+impl Message for Drive {
+    type Reply = Result<Driven, CommandError>;
+}
+
+/// Asks the driver of an intent that may have been left behind to see to its end.
+pub(super) struct Resume;
+
+impl Message for Resume {
+    type Reply = ();
+}
+
+/// The process of one intent's driver.
+pub struct SagaDriver {
+    context: DriverContext,
+    intent_id: Uuid,
+    /// The intent as far as this driver knows it.
+    intent: Replayed<Intent>,
+    saga: Option<OrderSaga>,
+    work: Option<(Uuid, Purpose)>,
+    reply: Option<ReplyTo<Result<Driven, CommandError>>>,
+    waiting: Vec<ReplyTo<()>>,
+    positions: BTreeMap<Topic, EntryId>,
+}
+
+impl SagaDriver {
+    async fn load(intent_id: Uuid, context: DriverContext) -> Result<Self, Failure> {
+        let intent = replay(context.log.as_ref(), intent_id).await.map_err(Failure::new)?;
+        Ok(Self {
+            context,
+            intent_id,
+            intent,
+            saga: None,
+            work: None,
+            reply: None,
+            waiting: Vec::new(),
+            positions: BTreeMap::new(),
+        })
+    }
+
+    fn perform(&mut self, steps: Vec<Step>, ctx: &mut Context<'_, Self>) {
+        for step in steps {
+            self.try_step(step, 1, ctx);
+        }
+    }
+
+    fn advance(&mut self, input: Input, ctx: &mut Context<'_, Self>) {
+        if let Some(saga) = &mut self.saga {
+            let steps = saga.advance(input);
+            self.perform(steps, ctx);
+        }
+    }
+
+    fn try_step(&mut self, step: Step, tries: u32, ctx: &mut Context<'_, Self>) {
+        match step {
+            Step::Open => {
+                let (take, give) = self.saga.as_ref().map_or_else(Default::default, |saga| {
+                    (saga.take().collect(), saga.give().to_vec())
+                });
+                let command = IntentCommand::Open { id: self.intent_id, take, give };
+                self.append(step, tries, "open", command, ctx);
+            }
+            Step::Reject(reason) => {
+                self.append(step, tries, "reject", IntentCommand::Reject { reason }, ctx);
+            }
+            Step::Close { ref written_off } => {
+                let command = IntentCommand::Close { written_off: written_off.clone() };
+                self.append(step, tries, "close", command, ctx);
+            }
+            Step::Confirm => self.confirm(tries, ctx),
+            Step::Reserve(line) => {
+                ctx.spawn(self.stock().reserve(line), move |driver, answer, ctx| {
+                    driver.stock_answered(step, tries, answer, ctx)
+                });
+            }
+            Step::Release(line) => {
+                ctx.spawn(self.stock().release(line), move |driver, answer, ctx| {
+                    driver.stock_answered(step, tries, answer, ctx)
+                });
+            }
+            Step::Return(line) => {
+                ctx.spawn(self.stock().give_back(line), move |driver, answer, ctx| {
+                    driver.stock_answered(step, tries, answer, ctx)
+                });
+            }
+            Step::Finished(result) => self.finish(result, ctx),
+        }
+    }
+
+    fn stock(&self) -> StockOf {
+        StockOf {
+            inventories: self.context.inventories.clone(),
+            intent: self.intent_id,
+            ticket: self.ticket(),
+            floor: self.context.open_intents.floor(),
+        }
+    }
+
+    fn ticket(&self) -> Ticket {
+        self.saga.as_ref().and_then(OrderSaga::ticket).unwrap_or_default()
+    }
+
+    fn stock_answered(
+        &mut self,
+        step: Step,
+        tries: u32,
+        answer: StockAnswer,
+        ctx: &mut Context<'_, Self>,
+    ) -> Result<(), Failure> {
+        match answer {
+            StockAnswer::Done(input, position) => {
+                self.saw(topics::INVENTORY, position);
+                self.advance(input, ctx);
+                Ok(())
+            }
+            StockAnswer::Again(reason) => Self::try_again(step, tries, &reason, ctx),
+        }
+    }
+
+    fn saw(&mut self, topic: Topic, position: Option<EntryId>) {
+        if let Some(position) = position {
+            let last = self.positions.entry(topic).or_default();
+            *last = position.max(*last);
+        }
+    }
+
+    fn try_again(
+        step: Step,
+        tries: u32,
+        reason: &str,
+        ctx: &mut Context<'_, Self>,
+    ) -> Result<(), Failure> {
+        if tries >= MAX_TRIES {
+            return Err(Failure::new(format!("cannot do {step:?}: {reason}")));
+        }
+        let delay = FIRST_RETRY_DELAY * 2_u32.saturating_pow((tries - 1).min(16));
+        ctx.after(delay.min(MAX_RETRY_DELAY), move |driver, ctx| {
+            driver.try_step(step, tries + 1, ctx);
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Appends an event of the intent alone.
+    fn append(
+        &mut self,
+        step: Step,
+        tries: u32,
+        name: &str,
+        command: IntentCommand,
+        ctx: &mut Context<'_, Self>,
+    ) {
+        let command_id = Uuid::new_v5(&self.intent_id, name.as_bytes());
+        match self.intent_write(command_id, &command) {
+            Ok(Some(write)) => {
+                let append =
+                    self.context.journal.append(transaction(command_id, vec![write.clone()]));
+                ctx.spawn(append, move |driver, outcome, ctx| {
+                    driver.appended(step, tries, write, outcome, ctx)
+                });
+            }
+            // The log says so already, or something else; the saga must hear what.
+            Ok(None) | Err(_) => self.look(step, tries, ctx),
+        }
+    }
+
+    fn intent_write(
+        &self,
+        command_id: Uuid,
+        command: &IntentCommand,
+    ) -> Result<Option<EntityWrite>, ordershop_domain::IntentRejection> {
+        let Replayed { state, version, last_event } = &self.intent;
+        let decision = decide(state, *version, *last_event, self.intent_id, command_id, command)?;
+        Ok(decision.map(|decision| decision.write))
+    }
+
+    fn appended(
+        &mut self,
+        step: Step,
+        tries: u32,
+        write: EntityWrite,
+        outcome: Result<Outcome, AppendError>,
+        ctx: &mut Context<'_, Self>,
+    ) -> Result<(), Failure> {
+        match outcome {
+            Ok(Ok(committed)) => {
+                self.saw(topics::ORDER, Some(committed.last()));
+                self.took(&write)?;
+                let input = match step {
+                    Step::Open => {
+                        let ticket = ticket(committed.ids.first().copied().unwrap_or_default());
+                        self.context.open_intents.opened(self.intent_id, ticket);
+                        Input::Opened { ticket }
+                    }
+                    Step::Reject(reason) => Input::Decided(Decision::Rejected(reason)),
+                    Step::Confirm => Input::Decided(Decision::Confirmed),
+                    _ => Input::Closed,
+                };
+                self.advance(input, ctx);
+                Ok(())
+            }
+            Ok(Err(Refusal::Version { entity_id, .. })) if entity_id != self.intent_id => {
+                self.advance(Input::DecisionStale, ctx);
+                Ok(())
+            }
+            Ok(Err(_)) => {
+                self.look(step, tries, ctx);
+                Ok(())
+            }
+            Err(error) if step == Step::Open && !error.leaves_outcome_open() => {
+                self.give_up(CommandError::from(error), ctx);
+                Ok(())
+            }
+            Err(_) => {
+                self.look(step, tries, ctx);
+                Ok(())
+            }
+        }
+    }
+
+    /// The write is in the log: follow it.
+    fn took(&mut self, write: &EntityWrite) -> Result<(), Failure> {
+        for event in &write.events {
+            let event_read = serde_json::from_str(&event.data).map_err(Failure::new)?;
+            let state = std::mem::take(&mut self.intent.state);
+            self.intent = Replayed {
+                state: ordershop_domain::Aggregate::evolve(state, &event_read),
+                version: self.intent.version + 1,
+                last_event: Some(event.event_id),
+            };
+        }
+        Ok(())
+    }
+
+    /// Reads in the log what became of the intent, and goes on from there.
+    fn look(&mut self, step: Step, tries: u32, ctx: &mut Context<'_, Self>) {
+        let (log, id) = (Arc::clone(&self.context.log), self.intent_id);
+        let look = async move {
+            let intent = replay::<Intent>(log.as_ref(), id).await?;
+            let page = log.read_entity(topics::ORDER, id, 0, 1).await?;
+            Ok::<_, crate::runtime::ReplayError>((intent, page.entries.first().map(|e| e.id)))
+        };
+        ctx.spawn(look, move |driver, found, ctx| {
+            let (intent, first) = match found {
+                Ok(found) => found,
+                Err(error) => return Self::try_again(step, tries, &error.to_string(), ctx),
+            };
+            driver.intent = intent;
+            let input = match (&step, driver.intent.state.decision(), first) {
+                (Step::Close { .. }, ..) if driver.intent.state.is_finished() => Input::Closed,
+                (Step::Confirm | Step::Reject(_) | Step::Open, Some(decision), _) => {
+                    Input::Decided(decision)
+                }
+                (Step::Open, None, Some(first)) => {
+                    driver.context.open_intents.opened(id, ticket(first));
+                    Input::Opened { ticket: ticket(first) }
+                }
+                _ => return Self::try_again(step, tries, "nothing is decided yet", ctx),
+            };
+            driver.advance(input, ctx);
+            Ok(())
+        });
+    }
+
+    /// Writes the orders and the confirmation, in one append.
+    fn confirm(&mut self, tries: u32, ctx: &mut Context<'_, Self>) {
+        let Some((command_id, purpose)) = &self.work else { return };
+        let command_id = *command_id;
+        let write = match self.intent_write(command_id, &IntentCommand::Confirm) {
+            Ok(Some(write)) => write,
+            Ok(None) | Err(_) => return self.look(Step::Confirm, tries, ctx),
+        };
+        match purpose {
+            Purpose::Place(orders) => {
+                let mut writes = vec![write.clone()];
+                for (id, order) in orders {
+                    match decide(&Order::default(), 0, None, *id, command_id, order) {
+                        Ok(decision) => writes.extend(decision.map(|decision| decision.write)),
+                        Err(_) => return self.advance(Input::DecisionStale, ctx),
+                    }
+                }
+                let append = self.context.journal.append(transaction(command_id, writes));
+                ctx.spawn(append, move |driver, outcome, ctx| {
+                    driver.appended(Step::Confirm, tries, write, outcome, ctx)
+                });
+            }
+            Purpose::Change(order_id, order) => {
+                let (orders, order_id) = (self.context.orders.clone(), *order_id);
+                let companions = vec![write.clone()];
+                let execute = Execute { command_id, command: order.clone(), companions };
+                let change = async move { orders.execute(order_id, execute).await };
+                ctx.spawn(change, move |driver, result, ctx| {
+                    driver.order_answered(tries, &write, result, ctx)
+                });
+            }
+        }
+    }
+
+    fn order_answered(
+        &mut self,
+        tries: u32,
+        write: &EntityWrite,
+        result: Result<crate::runtime::Executed, ExecuteError<OrderRejection>>,
+        ctx: &mut Context<'_, Self>,
+    ) -> Result<(), Failure> {
+        match result {
+            Ok(executed) if executed.position.is_some() => {
+                self.saw(topics::ORDER, executed.position);
+                self.took(write)?;
+                self.advance(Input::Decided(Decision::Confirmed), ctx);
+            }
+            Err(ExecuteError::Rejected(_) | ExecuteError::Contended) => {
+                self.advance(Input::DecisionStale, ctx);
+            }
+            Ok(_)
+            | Err(
+                ExecuteError::CompanionChanged(_)
+                | ExecuteError::Taken { .. }
+                | ExecuteError::Unavailable(_)
+                | ExecuteError::Unknown(_),
+            ) => self.look(Step::Confirm, tries, ctx),
+        }
+        Ok(())
+    }
+
+    /// The intent is not in the log, and never will be.
+    fn give_up(&mut self, error: CommandError, ctx: &mut Context<'_, Self>) {
+        self.context.open_intents.never_opened(self.intent_id);
+        if let Some(reply) = self.reply.take() {
+            reply.send(Err(error));
+        }
+        ctx.stop();
+    }
+
+    fn finish(&mut self, result: SagaResult, ctx: &mut Context<'_, Self>) {
+        self.context.open_intents.never_opened(self.intent_id);
+        self.context.open_intents.finished(self.ticket());
+        if let Some(reply) = self.reply.take() {
+            let positions = std::mem::take(&mut self.positions).into_iter().collect();
+            reply.send(Ok(Driven { result, positions }));
+        }
+        for reply in self.waiting.drain(..) {
+            reply.send(());
+        }
+        ctx.stop();
+    }
+
+    /// Sees to the end of an intent that was left behind.
+    fn resume(&mut self, ctx: &mut Context<'_, Self>) {
+        if self.saga.is_some() {
+            return;
+        }
+        let (log, id) = (Arc::clone(&self.context.log), self.intent_id);
+        let first = async move { log.read_entity(topics::ORDER, id, 0, 1).await };
+        ctx.spawn(first, |driver, page, ctx| {
+            let page = page.map_err(Failure::new)?;
+            match page.entries.first() {
+                Some(first) if driver.saga.is_none() => {
+                    let ticket = ticket(first.id);
+                    driver.context.open_intents.opened(driver.intent_id, ticket);
+                    let mut saga = OrderSaga::resume(&driver.intent.state, ticket);
+                    let steps = saga.start();
+                    driver.saga = Some(saga);
+                    driver.perform(steps, ctx);
+                }
+                Some(_) => {}
+                None => driver.bar(ctx),
+            }
+            Ok(())
+        });
+    }
+
+    /// Shuts the door on an intent that an earlier incarnation may still have on its way.
+    fn bar(&mut self, ctx: &mut Context<'_, Self>) {
+        let command_id = Uuid::new_v5(&self.intent_id, b"bar");
+        let bar = IntentCommand::Bar { id: self.intent_id };
+        let Ok(Some(write)) = self.intent_write(command_id, &bar) else { return };
+        let append = self.context.journal.append(transaction(command_id, vec![write]));
+        ctx.spawn(append, |driver, outcome, ctx| match outcome {
+            Ok(Ok(_)) => {
+                driver.finish(SagaResult::Rejected(RejectReason::Abandoned), ctx);
+                Ok(())
+            }
+            // It came after all: the next incarnation finds it.
+            Ok(Err(refusal)) => Err(Failure::new(refusal)),
+            Err(error) => Err(Failure::new(error)),
+        });
+    }
+}
+
+fn transaction(command_id: Uuid, writes: Vec<EntityWrite>) -> Transaction {
+    Transaction {
+        topic: topics::ORDER,
+        command_id,
+        cause: None,
+        writes,
+        claims: Vec::new(),
+        releases: Vec::new(),
+    }
+}
+
+impl Process for SagaDriver {
+    fn started(&mut self, ctx: &mut Context<'_, Self>) -> Result<(), Failure> {
+        let left_behind = self.intent.version > 0 && !self.intent.state.is_finished();
+        if left_behind || self.context.open_intents.is_beginning(self.intent_id) {
+            self.resume(ctx);
+        }
+        Ok(())
+    }
+}
+
+impl Receive<Drive> for SagaDriver {
+    fn receive(
+        &mut self,
+        drive: Drive,
+        reply: ReplyTo<Result<Driven, CommandError>>,
+        ctx: &mut Context<'_, Self>,
+    ) -> Result<(), Failure> {
+        if self.saga.is_some() || self.intent.version > 0 {
+            reply.send(Err(CommandError::OutcomeUnknown(
+                "this command was begun before, and its first answer is lost".to_owned(),
+            )));
+            return Ok(());
+        }
+        self.context.open_intents.begin(self.intent_id);
+        self.work = Some((drive.command_id, drive.purpose));
+        self.reply = Some(reply);
+        let mut saga = OrderSaga::new(drive.take, drive.give);
+        let steps = saga.start();
+        self.saga = Some(saga);
+        self.perform(steps, ctx);
+        Ok(())
+    }
+}
+
+impl Receive<Resume> for SagaDriver {
+    fn receive(
+        &mut self,
+        _: Resume,
+        reply: ReplyTo<()>,
+        ctx: &mut Context<'_, Self>,
+    ) -> Result<(), Failure> {
+        if self.intent.state.is_finished() {
+            self.waiting.push(reply);
+            self.finish(SagaResult::Confirmed, ctx);
+        } else {
+            self.waiting.push(reply);
+            self.resume(ctx);
+        }
+        Ok(())
+    }
+}
+
+/// The drivers, by intent.
+#[derive(Clone)]
+pub struct Sagas(pub(super) DynamicHandle<Uuid, SagaDriver>);
+
+impl Sagas {
+    /// All drivers, as a child for a supervisor, and the handle to them.
+    pub fn child(
+        context: DriverContext,
+        children: DynamicBuilder<Uuid, SagaDriver>,
+    ) -> (Self, ChildSpec) {
+        let (handle, spec) = children
+            .factory(move |intent_id: Uuid, _| SagaDriver::load(intent_id, context.clone()));
+        (Self(handle), spec)
+    }
+}

@@ -1,0 +1,21 @@
+//! The topics of the shop.
+
+use ordershop_store::Topic;
+
+/// Customers.
+pub const CUSTOMER: Topic = Topic::new("customer");
+/// Products.
+pub const PRODUCT: Topic = Topic::new("product");
+/// The stock of each product.
+pub const INVENTORY: Topic = Topic::new("inventory");
+/// Orders, and (in its internal stream) the intents that lead to them.
+pub const ORDER: Topic = Topic::new("order");
+/// Billings.
+pub const BILLING: Topic = Topic::new("billing");
+/// Mails that were accepted; internal, others see the mails themselves.
+pub const MAIL: Topic = Topic::new("mail");
+
+/// The topics whose entities the queries show, in the order in which the contract names them.
+pub const PUBLIC: [Topic; 5] = [CUSTOMER, PRODUCT, INVENTORY, ORDER, BILLING];
+/// All topics: a log is opened with these.
+pub const ALL: [Topic; 6] = [CUSTOMER, PRODUCT, INVENTORY, ORDER, BILLING, MAIL];

@@ -1,0 +1,99 @@
+//! The command line.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::Exit;
+use crate::settings::{Settings, SettingsLayer};
+use crate::{logging, serve};
+
+/// An order shop run by event-sourced, supervised actors.
+///
+/// Without a command it serves: the whole shop in this process, its data in ./data, HTTP on
+/// 127.0.0.1:5000.
+#[derive(Debug, Parser)]
+#[command(name = "ordershop", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the shop until Ctrl-C or SIGTERM
+    ///
+    /// Every option can also be set in the environment (as --mail-domain by ORDERSHOP_MAIL_DOMAIN)
+    /// and in a file; a flag wins over the environment, the environment over the file.
+    Serve(ServeArgs),
+    /// Print a commented configuration file with every setting and its default
+    Config,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// A TOML file with settings; `ordershop config` prints one to begin with
+    #[arg(long, value_name = "FILE", env = "ORDERSHOP_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingsLayer,
+}
+
+/// Does what the command line asks for.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    let done = match cli.command {
+        None => shop(cli.serve),
+        Some(Command::Serve(args)) => shop(args),
+        Some(Command::Config) => print(&Settings::template()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => {
+            complain(&exit.to_string());
+            exit.code()
+        }
+    }
+}
+
+fn shop(args: ServeArgs) -> Result<(), Exit> {
+    let settings = Settings::load(args.settings, args.config.as_deref())?;
+    logging::start(&settings)?;
+    serve::run(&settings)
+}
+
+fn print(text: &str) -> Result<(), Exit> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| Exit::unusable(format!("cannot write: {error}"), "check where it goes"))
+}
+
+/// One line on stderr; where there is none, nobody can be told.
+fn complain(text: &str) {
+    drop(writeln!(std::io::stderr(), "ordershop: {text}"));
+}
+
+/// Help goes to stdout as it is; a bad option becomes one line and exit code 2.
+fn explain(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            drop(error.print());
+            ExitCode::SUCCESS
+        }
+        _ => {
+            let text = error.render().to_string();
+            let what = text.lines().next().unwrap_or_default();
+            let what = what.strip_prefix("error: ").unwrap_or(what);
+            complain(&format!("{what}; see `ordershop --help`"));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Commands: create, replace and delete, alike for every topic.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use ordershop_actors::shop::effects::{Mail, Purpose};
+use ordershop_actors::shop::{
+    Accepted, Direction, Invalid, ShopCommand, StockChange, Verb, topics,
+};
+use ordershop_domain::{Mailbox, OrderDraft, Pieces};
+use ordershop_store::Topic;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::problem::{Kind, Problem};
+use super::{Gateway, body, positions};
+use crate::clock;
+
+/// What clients may do with the entities of a topic, and how it is put to the bus.
+pub(super) trait Resource: 'static {
+    /// What a client sends of one.
+    type Draft: DeserializeOwned + 'static;
+    /// The topic.
+    const TOPIC: Topic;
+    /// The command of a verb.
+    fn command(verb: Verb<Self::Draft>) -> ShopCommand;
+}
+
+pub(super) async fn create<R: Resource>(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let drafts = body::one_or_many(&body::read(&request, payload).await?)?;
+    let accepted = gateway.command(R::command(Verb::Create(drafts))).await?;
+    let ids = serde_json::to_string(&accepted.ids).expect("a list of ids");
+    Ok(answer(&accepted, ids))
+}
+
+pub(super) async fn replace<R: Resource>(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    id: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let draft = body::one(&body::read(&request, payload).await?)?;
+    let id = known::<R>(&id)?;
+    let accepted = gateway.command(R::command(Verb::Replace(id, draft))).await?;
+    Ok(yes(&accepted))
+}
+
+pub(super) async fn delete<R: Resource>(
+    gateway: web::Data<Gateway>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = known::<R>(&id)?;
+    let accepted = gateway.command(R::command(Verb::Delete(id))).await?;
+    Ok(yes(&accepted))
+}
+
+/// The id in a path; what is no id is the id of nothing.
+fn known<R: Resource>(id: &str) -> Result<Uuid, Problem> {
+    id.parse().map_err(|_| {
+        Problem::new(Kind::NotFound, format!("there is no {} `{}`", R::TOPIC, shown(id)))
+    })
+}
+
+/// As much of a client's text as an answer repeats.
+fn shown(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+fn answer(accepted: &Accepted, body: String) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    if !accepted.positions.is_empty() {
+        let header = positions::to_header(&accepted.positions);
+        answer.insert_header((positions::HEADER, header));
+    }
+    answer.content_type("application/json").body(body)
+}
+
+fn yes(accepted: &Accepted) -> HttpResponse {
+    answer(accepted, "true".to_owned())
+}
+
+/// `POST /incr/{product_id}` and `/incr/{product_id}/{n}`.
+pub(super) async fn increase(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    adjust(&gateway, vec![change(&request, Direction::In)?]).await
+}
+
+/// `POST /decr/{product_id}` and `/decr/{product_id}/{n}`.
+pub(super) async fn decrease(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    adjust(&gateway, vec![change(&request, Direction::Out)?]).await
+}
+
+/// `POST /decr_from_order`: takes the pieces of one or several orders out of stock, or none.
+pub(super) async fn decrease_by_orders(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let orders: Vec<OrderDraft> = body::one_or_many(&body::read(&request, payload).await?)?;
+    let mut counts: BTreeMap<Uuid, u64> = BTreeMap::new();
+    for (product, pieces) in orders.iter().flat_map(|order| order.product_ids.counts()) {
+        *counts.entry(product).or_default() += pieces;
+    }
+    let changes = counts
+        .into_iter()
+        .map(|(product_id, pieces)| {
+            let pieces = Pieces::new(pieces).map_err(|error| field("product_ids", &error))?;
+            Ok(StockChange { product_id, pieces, direction: Direction::Out })
+        })
+        .collect::<Result<_, Problem>>()?;
+    adjust(&gateway, changes).await
+}
+
+fn field(name: &str, error: &dyn std::error::Error) -> Problem {
+    Problem::invalid(Invalid { field: name.to_owned(), index: None, message: error.to_string() })
+}
+
+fn change(request: &HttpRequest, direction: Direction) -> Result<StockChange, Problem> {
+    let path = request.match_info();
+    let product = path.get("product_id").unwrap_or_default();
+    let product_id = product.parse().map_err(|_| {
+        Problem::new(Kind::NotFound, format!("there is no product `{}`", shown(product)))
+    })?;
+    let pieces = match path.get("pieces") {
+        None => 1,
+        Some(text) => text.parse().map_err(|error: std::num::ParseIntError| field("n", &error))?,
+    };
+    let pieces = Pieces::new(pieces).map_err(|error| field("n", &error))?;
+    Ok(StockChange { product_id, pieces, direction })
+}
+
+/// Answers `true`, or `false` where the stock would go below zero.
+async fn adjust(gateway: &Gateway, changes: Vec<StockChange>) -> Result<HttpResponse, Problem> {
+    let out = changes.iter().any(|change| change.direction == Direction::Out);
+    match gateway.command(ShopCommand::Adjust(changes)).await {
+        Ok(accepted) => Ok(yes(&accepted)),
+        Err(problem) if out && problem.is_conflict() => {
+            Ok(answer(&Accepted::default(), "false".to_owned()))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// The body of `POST /email`.
+#[derive(Deserialize)]
+struct Email {
+    to: Mailbox,
+    msg: String,
+}
+
+/// `POST /email`: sends a mail; with an `Idempotency-Key` the same key is one mail.
+pub(super) async fn email(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let Email { to, msg } = body::one(&body::read(&request, payload).await?)?;
+    let event_id = match request.headers().get("idempotency-key") {
+        Some(key) => Uuid::new_v5(&Uuid::NAMESPACE_URL, key.as_bytes()),
+        None => clock::command_id(),
+    };
+    let mail = Mail {
+        event_id,
+        purpose: Purpose::Note,
+        time_us: clock::now_us(),
+        to: to.address(),
+        text: msg,
+    };
+    let accepted = gateway.command(ShopCommand::Email(mail)).await?;
+    Ok(yes(&accepted))
+}
+
+/// A test's order: the handler of that entity's next command shall panic.
+#[cfg(feature = "faults")]
+pub(super) async fn arm(path: web::Path<(String, Uuid)>) -> HttpResponse {
+    let (topic, id) = path.into_inner();
+    ordershop_actors::runtime::fault::arm(&topic, id);
+    yes(&Accepted::default())
+}
+
+/// One line makes a topic a resource.
+macro_rules! resource {
+    ($name:ident, $topic:expr, $command:ident, $draft:ty) => {
+        pub(super) struct $name;
+
+        impl Resource for $name {
+            type Draft = $draft;
+            const TOPIC: Topic = $topic;
+
+            fn command(verb: Verb<$draft>) -> ShopCommand {
+                ShopCommand::$command(verb)
+            }
+        }
+    };
+}
+
+resource!(Customers, topics::CUSTOMER, Customers, ordershop_domain::CustomerDraft);
+resource!(Products, topics::PRODUCT, Products, ordershop_domain::ProductDraft);
+resource!(Inventory, topics::INVENTORY, Inventory, ordershop_domain::InventoryDraft);
+resource!(Orders, topics::ORDER, Orders, ordershop_domain::OrderDraft);
+resource!(Billings, topics::BILLING, Billings, ordershop_domain::BillingDraft);

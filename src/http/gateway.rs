@@ -1,0 +1,67 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use ordershop_actors::read_model::{ReadModel, View};
+use ordershop_actors::shop::{Accepted, CommandBus, ShopCommand};
+use ordershop_store::{EntryId, Topic};
+
+use super::positions::{self, Acknowledged};
+use super::problem::{Kind, Problem};
+use crate::clock;
+
+/// How long a command may take until its client is told that nobody knows.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a query waits for the read model to catch up.
+const QUERY_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The gateway: sends commands to their services, and shows clients a view that is never older than
+/// what it has acknowledged.
+#[derive(Clone)]
+pub struct Gateway {
+    bus: Arc<dyn CommandBus>,
+    read_model: ReadModel,
+    acknowledged: Arc<Acknowledged>,
+}
+
+impl Gateway {
+    /// A gateway to these; a query's view will be at least at `start`.
+    pub fn new(
+        bus: Arc<dyn CommandBus>,
+        read_model: ReadModel,
+        start: &[(Topic, EntryId)],
+    ) -> Self {
+        let acknowledged = Acknowledged::default();
+        acknowledged.add(start);
+        Self { bus, read_model, acknowledged: Arc::new(acknowledged) }
+    }
+
+    /// Has a command carried out.
+    pub(super) async fn command(&self, command: ShopCommand) -> Result<Accepted, Problem> {
+        let done = self.bus.dispatch(clock::command_id(), clock::now_us(), command);
+        let accepted = tokio::time::timeout(COMMAND_PATIENCE, done).await.map_err(|_| {
+            let seconds = COMMAND_PATIENCE.as_secs();
+            Problem::new(Kind::TimedOut, format!("no answer came within {seconds} seconds"))
+        })??;
+        self.acknowledged.add(&accepted.positions);
+        Ok(accepted)
+    }
+
+    /// A view that a request may see.
+    pub(super) async fn view(&self, request: &HttpRequest) -> Result<Arc<View>, Problem> {
+        let late = |error: ordershop_actors::read_model::ViewError| {
+            Problem::new(Kind::Unavailable, error.to_string())
+        };
+        if let Some(header) = request.headers().get(positions::HEADER) {
+            let wanted = header.to_str().map_err(|error| error.to_string());
+            let wanted = wanted
+                .and_then(positions::from_header)
+                .map_err(|error| Problem::new(Kind::Malformed, error))?;
+            self.read_model.at(&wanted, QUERY_PATIENCE).await.map_err(late)?;
+        }
+        let own = self.acknowledged.positions();
+        self.read_model.at(&own, QUERY_PATIENCE).await.map_err(late)
+    }
+}

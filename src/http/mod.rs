@@ -1,0 +1,24 @@
+//! The shop over HTTP: commands by POST, PUT and DELETE, queries by GET.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `routes` | every path, in one list |
+//! | `commands`, `body` | from a request to a command, and from its outcome to an answer |
+//! | `queries` | from a request to a view, and from a view to an answer |
+//! | `gateway` | what all handlers share: the bus, the read model, read-your-writes |
+//! | `positions` | the header `OrderShop-Position` |
+//! | `problem` | every error as `application/problem+json` |
+//! | `server`, `traffic` | the supervised server, and its orderly stop |
+
+mod body;
+mod commands;
+mod gateway;
+mod positions;
+mod problem;
+mod queries;
+mod routes;
+mod server;
+mod traffic;
+
+pub use gateway::Gateway;
+pub use server::{GatewayFuture, HttpServer, HttpServerContext};

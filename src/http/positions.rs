@@ -1,0 +1,91 @@
+//! How far a reader must have come: the header `OrderShop-Position`.
+//!
+//! A command's answer bears it, as in `order@1700000000-42, inventory@1700000000-40`; a query that
+//! bears it waits until the read model has come so far.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ordershop_actors::shop::topics;
+use ordershop_store::{EntryId, Topic};
+
+/// The header's name.
+pub(super) const HEADER: &str = "ordershop-position";
+
+/// The header's value; empty where there is nothing to wait for.
+pub(super) fn to_header(positions: &[(Topic, EntryId)]) -> String {
+    let mut text = String::new();
+    for (topic, id) in positions {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(&format!("{topic}@{id}"));
+    }
+    text
+}
+
+/// The positions that a header names, or what is wrong with it.
+pub(super) fn from_header(text: &str) -> Result<Vec<(Topic, EntryId)>, String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(|part| {
+            let (topic, id) = part.split_once('@').ok_or_else(|| {
+                format!("`{part}` is no position: expected one as `order@1700000000-42`")
+            })?;
+            let topic = topics::PUBLIC
+                .into_iter()
+                .find(|known| known.name() == topic)
+                .ok_or_else(|| format!("`{topic}` is no topic"))?;
+            Ok((topic, id.parse::<EntryId>().map_err(|error| error.to_string())?))
+        })
+        .collect()
+}
+
+/// The highest position of each public topic that this gateway has acknowledged.
+///
+/// Ids of our own fit in 64 bits as microseconds, so that no lock is needed.
+#[derive(Default)]
+pub(super) struct Acknowledged([AtomicU64; topics::PUBLIC.len()]);
+
+impl Acknowledged {
+    pub(super) fn add(&self, positions: &[(Topic, EntryId)]) {
+        for (topic, id) in positions {
+            if let Some(index) = topics::PUBLIC.iter().position(|public| public == topic) {
+                let micros = id.seconds().saturating_mul(1_000_000).saturating_add(id.micros());
+                self.0[index].fetch_max(micros, Ordering::AcqRel);
+            }
+        }
+    }
+
+    pub(super) fn positions(&self) -> [(Topic, EntryId); topics::PUBLIC.len()] {
+        std::array::from_fn(|index| {
+            let micros = self.0[index].load(Ordering::Acquire);
+            (topics::PUBLIC[index], EntryId::new(micros / 1_000_000, micros % 1_000_000))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_read_as_it_was_written() {
+        let positions =
+            vec![(topics::ORDER, EntryId::new(7, 42)), (topics::INVENTORY, EntryId::new(6, 0))];
+        assert_eq!(to_header(&positions), "order@7-42, inventory@6-0");
+        assert_eq!(from_header(&to_header(&positions)), Ok(positions));
+        assert_eq!(from_header(""), Ok(vec![]));
+        for bad in ["order", "mail@1-1", "order@x"] {
+            assert!(from_header(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_was_acknowledged_never_goes_back() {
+        let acknowledged = Acknowledged::default();
+        acknowledged.add(&[(topics::ORDER, EntryId::new(7, 42))]);
+        acknowledged.add(&[(topics::ORDER, EntryId::new(7, 41))]);
+        assert!(acknowledged.positions().contains(&(topics::ORDER, EntryId::new(7, 42))));
+    }
+}

@@ -1,0 +1,77 @@
+//! Every path of the shop.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+
+use super::commands::{self, Billings, Customers, Inventory, Orders, Products, Resource};
+use super::problem::{Kind, Problem};
+use super::queries;
+
+/// Mounts every path.
+pub(super) fn mount(app: &mut web::ServiceConfig) {
+    app.service(only_get("/orders/unbilled").route(web::get().to(queries::unbilled)));
+    app.service(only_get("/report").route(web::get().to(queries::report)));
+
+    resource::<Customers>(app, "/customer", "/customers");
+    resource::<Products>(app, "/product", "/products");
+    resource::<Inventory>(app, "/inventory", "/inventory");
+    resource::<Orders>(app, "/order", "/orders");
+    resource::<Billings>(app, "/billing", "/billings");
+
+    for path in ["/incr/{product_id}", "/incr/{product_id}/{pieces}"] {
+        app.service(only_post(path).route(web::post().to(commands::increase)));
+    }
+    for path in ["/decr/{product_id}", "/decr/{product_id}/{pieces}"] {
+        app.service(only_post(path).route(web::post().to(commands::decrease)));
+    }
+    let by_orders = web::post().to(commands::decrease_by_orders);
+    app.service(only_post("/decr_from_order").route(by_orders));
+    app.service(only_post("/email").route(web::post().to(commands::email)));
+
+    #[cfg(feature = "faults")]
+    app.route("/faults/{topic}/{id}", web::put().to(commands::arm));
+
+    app.default_service(web::to(no_such_path));
+}
+
+/// The five verbs of a topic: the list and the creation by either name, the rest by id.
+fn resource<R: Resource>(app: &mut web::ServiceConfig, singular: &str, plural: &str) {
+    app.service(
+        methods(plural, "GET, POST")
+            .route(web::get().to(queries::list::<R>))
+            .route(web::post().to(commands::create::<R>)),
+    );
+    if singular != plural {
+        app.service(only_post(singular).route(web::post().to(commands::create::<R>)));
+    }
+    app.service(
+        methods(&format!("{singular}/{{id}}"), "GET, PUT, DELETE")
+            .route(web::get().to(queries::one::<R>))
+            .route(web::put().to(commands::replace::<R>))
+            .route(web::delete().to(commands::delete::<R>)),
+    );
+}
+
+fn only_get(path: &str) -> actix_web::Resource {
+    methods(path, "GET")
+}
+
+fn only_post(path: &str) -> actix_web::Resource {
+    methods(path, "POST")
+}
+
+/// A path that says which methods it takes to whoever comes with another.
+fn methods(path: &str, allowed: &'static str) -> actix_web::Resource {
+    web::resource(path).default_service(web::to(move |request: HttpRequest| async move {
+        let method = request.method();
+        let detail = format!("{} does not take {method}, but {allowed}", request.path());
+        let mut answer = Problem::new(Kind::MethodNotAllowed, detail).error_response();
+        let value = header::HeaderValue::from_static(allowed);
+        answer.headers_mut().insert(header::ALLOW, value);
+        answer
+    }))
+}
+
+async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    Err(Problem::new(Kind::NotFound, format!("there is no path {}", request.path())))
+}

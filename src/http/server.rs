@@ -1,0 +1,109 @@
+//! The HTTP server as a supervised actor.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, web};
+use ordershop_supervisors::{CellBuilder, ChildSpec, Context, Failure, Process, Shutdown};
+
+use super::traffic::{self, Traffic};
+use super::{Gateway, routes};
+
+/// How long requests under way may take when the server stops.
+const DRAIN_TIME: Duration = Duration::from_secs(12);
+/// How many seconds answers may take to leave after that.
+const FLUSH_SECONDS: u64 = 1;
+/// How long a client's idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// What a server needs.
+pub struct HttpServerContext {
+    /// The bound address; it stays bound when the server restarts.
+    pub listener: TcpListener,
+    /// Makes the gateway of an incarnation; done when queries can be answered.
+    pub gateway: Box<dyn Fn() -> GatewayFuture + Send>,
+}
+
+/// A gateway that will be ready.
+pub type GatewayFuture = std::pin::Pin<Box<dyn Future<Output = Result<Gateway, Failure>>>>;
+
+/// The process of the server.
+pub struct HttpServer {
+    handle: ServerHandle,
+    traffic: Arc<Traffic>,
+    ended: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
+}
+
+impl HttpServer {
+    /// The server, as a child for a supervisor.
+    pub fn child(context: HttpServerContext, cell: CellBuilder<Self>) -> ChildSpec {
+        let HttpServerContext { listener, gateway } = context;
+        let patience = DRAIN_TIME + Duration::from_secs(2 * FLUSH_SECONDS);
+        let (_, spec) = cell.shutdown(Shutdown::Timeout(patience)).factory(move |_| {
+            let listener = listener.try_clone();
+            let gateway = gateway();
+            async move { Self::start(listener.map_err(Failure::new)?, gateway.await?) }
+        });
+        spec
+    }
+
+    fn start(listener: TcpListener, gateway: Gateway) -> Result<Self, Failure> {
+        let gateway = web::Data::new(gateway);
+        let traffic = Arc::new(Traffic::default());
+        let counted = web::Data::from(Arc::clone(&traffic));
+        let server = actix_web::HttpServer::new(move || {
+            App::new()
+                .app_data(web::Data::clone(&gateway))
+                .app_data(web::Data::clone(&counted))
+                .wrap(from_fn(traffic::count))
+                .configure(routes::mount)
+        })
+        .disable_signals()
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(FLUSH_SECONDS)
+        .listen(listener)
+        .map_err(Failure::new)?
+        .run();
+        let handle = server.handle();
+        // It must go on while this actor waits for its stop, so it is a task of its own.
+        let ended = Some(actix_rt::spawn(server));
+        Ok(Self { handle, traffic, ended })
+    }
+}
+
+impl Process for HttpServer {
+    fn started(&mut self, ctx: &mut Context<'_, Self>) -> Result<(), Failure> {
+        if let Some(ended) = self.ended.take() {
+            ctx.spawn(ended, |server, ended, _| match ended {
+                _ if server.traffic.is_closed() => Ok(()),
+                Ok(Ok(())) => Err(Failure::new("the server ended by itself")),
+                Ok(Err(error)) => Err(Failure::new(error)),
+                Err(error) => Err(Failure::new(error)),
+            });
+        }
+        Ok(())
+    }
+
+    /// Stops taking requests, answers those under way, then closes the connections.
+    fn stopping(&mut self, ctx: &mut Context<'_, Self>) {
+        self.traffic.close();
+        let (handle, traffic) = (self.handle.clone(), Arc::clone(&self.traffic));
+        let drain = async move {
+            handle.pause().await;
+            traffic.until_idle(DRAIN_TIME).await;
+            handle.stop(true).await;
+        };
+        ctx.pause(drain, |_, (), _| Ok(()));
+    }
+}
+
+impl Drop for HttpServer {
+    /// A crash must not leave a second server behind on the same address.
+    fn drop(&mut self) {
+        let handle = self.handle.clone();
+        drop(handle.stop(false));
+    }
+}

@@ -1,0 +1,22 @@
+//! The program: configuration, command line, the tree put together, and the adapters.
+//!
+//! This is the only place that names every concrete part. The binary is a thin `main` around
+//! [`cli`]; tests and other programs may use the parts.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`cli`], [`settings`] | what the user can say, on the command line, in the environment, in a file |
+//! | [`serve`] | the life of the shop: open, start, serve, stop |
+//! | [`tree`] | the supervision tree, top to bottom |
+//! | [`http`] | commands and queries over HTTP |
+//! | [`mail`] | how mails leave the house |
+
+pub mod cli;
+pub mod clock;
+pub mod exit;
+pub mod http;
+pub mod logging;
+pub mod mail;
+pub mod serve;
+pub mod settings;
+pub mod tree;

@@ -1,0 +1,113 @@
+//! The life of the shop: open, start, serve, stop.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+
+use ordershop_actors::shop::topics;
+use ordershop_store::LogError;
+use ordershop_store::embedded::{Embedded, Options};
+use ordershop_supervisors::Tree;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::exit::Exit;
+use crate::settings::{Settings, StoreUrl};
+use crate::{mail, tree};
+
+/// Runs the shop until it is told to stop, or breaks.
+pub fn run(settings: &Settings) -> Result<(), Exit> {
+    actix_rt::System::new().block_on(serve(settings))
+}
+
+async fn serve(settings: &Settings) -> Result<(), Exit> {
+    let mut signals = Signals::listen()?;
+    let listener = bind(settings)?;
+    let StoreUrl::Embedded(folder) = &settings.store;
+    let log = Arc::new(open(folder)?);
+    let mail = mail::transport(&settings.mail, &settings.mail_domain)?;
+    let address = listener.local_addr().map_err(|error| {
+        Exit::unusable(format!("cannot tell the address for HTTP: {error}"), "try another --http")
+    })?;
+
+    let shop = tree::shop(tree::Ground { log: Arc::clone(&log) as _, mail, listener });
+    let started = tokio::select! {
+        started = Tree::start(shop) => started,
+        () = signals.next() => return Ok(()),
+    };
+    let tree = started.map_err(|error| Exit::Broken(format!("the shop cannot start: {error}")))?;
+    greet(&format!(
+        "OrderShop {version} is open\n  \
+           http   http://{address}\n  \
+           store  {store}\n  \
+           mail   {mail}\n\
+         Ctrl-C closes it.\n",
+        version = env!("CARGO_PKG_VERSION"),
+        store = settings.store,
+        mail = settings.mail,
+    ));
+
+    let ended = tokio::select! {
+        () = signals.next() => Ok(()),
+        reason = tree.failed() => Err(Exit::Broken(format!("the shop broke: {reason}"))),
+    };
+    tracing::info!("closing");
+    tree.stop().await;
+    log.close();
+    ended
+}
+
+/// Shows what runs where; a shop whose greeting nobody reads runs all the same.
+fn greet(text: &str) {
+    let mut out = std::io::stdout();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
+    TcpListener::bind(settings.http).map_err(|error| {
+        let what = format!("cannot listen on {}: {error}", settings.http);
+        Exit::unusable(what, "stop what uses it, or name another address with --http ADDRESS:PORT")
+    })
+}
+
+fn open(folder: &Path) -> Result<Embedded, Exit> {
+    let log = Embedded::open(folder, &topics::ALL, Options::default()).map_err(|error| {
+        let advice = match &error {
+            LogError::Locked(_) => "stop the shop that uses it, or name another --store",
+            LogError::Corrupt { .. } => {
+                "it was left as it is; restore that file from a copy, or name another --store"
+            }
+            LogError::Unknown { .. } => "it was written by another version; use that one",
+            _ => "make that folder readable and writable, or name another --store",
+        };
+        Exit::unusable(error, advice)
+    })?;
+    Ok(log)
+}
+
+/// What tells the shop to stop.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Exit> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| {
+                Exit::unusable(format!("cannot listen to signals: {error}"), "check the system")
+            })
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

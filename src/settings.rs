@@ -1,0 +1,306 @@
+//! The settings: one definition for the command line, the environment, the file and its template.
+//!
+//! A flag wins over the environment, the environment over the file, the file over the default.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use confique::{Config, File, FileFormat, Layer};
+use serde::Deserialize;
+
+use crate::exit::Exit;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Config)]
+#[config(layer_attr(derive(Clone, Debug, clap::Args)))]
+#[config(layer_attr(serde(deny_unknown_fields)))]
+pub struct Settings {
+    /// Where the event log is kept: `embedded:FOLDER`, a log in a folder of this machine
+    #[config(
+        env = "ORDERSHOP_STORE",
+        default = "embedded:./data",
+        layer_attr(arg(long, value_name = "STORE"))
+    )]
+    pub store: StoreUrl,
+
+    /// The address for HTTP; port 0 takes any free one
+    #[config(
+        env = "ORDERSHOP_HTTP",
+        default = "127.0.0.1:5000",
+        layer_attr(arg(long, value_name = "ADDRESS"))
+    )]
+    pub http: SocketAddr,
+
+    /// Where mails go: `file:FOLDER` writes each as one file, `none` accepts and drops them
+    #[config(
+        env = "ORDERSHOP_MAIL",
+        default = "file:./data/mail",
+        layer_attr(arg(long, value_name = "MAIL"))
+    )]
+    pub mail: MailUrl,
+
+    /// The domain that stands in the Message-ID and the sender of mails
+    #[config(
+        env = "ORDERSHOP_MAIL_DOMAIN",
+        default = "ordershop.example",
+        layer_attr(arg(long, value_name = "DOMAIN"))
+    )]
+    pub mail_domain: MailDomain,
+
+    /// How logs are written to stderr: `text` or `json`
+    #[config(
+        env = "ORDERSHOP_LOG_FORMAT",
+        default = "text",
+        layer_attr(arg(long, value_name = "FORMAT"))
+    )]
+    pub log_format: LogFormat,
+
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,ordershop=debug`
+    #[config(
+        env = "ORDERSHOP_LOG",
+        default = "warn",
+        layer_attr(arg(long, value_name = "FILTER"))
+    )]
+    pub log: String,
+}
+
+/// What was set in one place.
+pub type SettingsLayer = <Settings as Config>::Layer;
+
+impl Settings {
+    /// Puts together the settings: `flags`, the environment, `file` where one is named, defaults.
+    pub fn load(flags: SettingsLayer, file: Option<&Path>) -> Result<Self, Exit> {
+        let environment = SettingsLayer::from_env()
+            .map_err(|error| Exit::unusable(chain(&error), "mend or unset that variable"))?;
+        let file = match file {
+            None => SettingsLayer::empty(),
+            Some(path) => File::with_format(path, FileFormat::Toml)
+                .required()
+                .load::<SettingsLayer>()
+                .map_err(|error| {
+                    Exit::unusable(
+                        chain(&error),
+                        "`ordershop config` prints a file with every setting",
+                    )
+                })?,
+        };
+        let layers = flags
+            .with_fallback(environment)
+            .with_fallback(file)
+            .with_fallback(SettingsLayer::default_values());
+        Self::from_layer(layers).map_err(|error| {
+            Exit::unusable(chain(&error), "`ordershop serve --help` tells what can be set")
+        })
+    }
+
+    /// A commented file with every setting.
+    pub fn template() -> String {
+        confique::toml::template::<Self>(confique::toml::FormatOptions::default())
+    }
+}
+
+/// An error with all that led to it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+/// A value that a setting does not take.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{value}` is no {what}: expected {expected}")]
+pub struct BadValue {
+    value: String,
+    what: &'static str,
+    expected: &'static str,
+}
+
+/// Where the event log is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum StoreUrl {
+    /// A log in a folder of this machine.
+    Embedded(PathBuf),
+}
+
+/// Where mails go.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum MailUrl {
+    /// Each becomes a file of this folder.
+    File(PathBuf),
+    /// They are accepted and dropped.
+    None,
+}
+
+/// The domain in mails.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MailDomain(String);
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl FromStr for StoreUrl {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        match text.split_once(':') {
+            Some(("embedded", folder)) if !folder.is_empty() => Ok(Self::Embedded(folder.into())),
+            _ => Err(BadValue {
+                value: text.to_owned(),
+                what: "store",
+                expected: "`embedded:FOLDER`, as in `embedded:./data`",
+            }),
+        }
+    }
+}
+
+impl FromStr for MailUrl {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        match text.split_once(':') {
+            Some(("file", folder)) if !folder.is_empty() => Ok(Self::File(folder.into())),
+            None if text == "none" => Ok(Self::None),
+            _ => Err(BadValue {
+                value: text.to_owned(),
+                what: "place for mails",
+                expected: "`file:FOLDER` or `none`",
+            }),
+        }
+    }
+}
+
+impl FromStr for MailDomain {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        if text.split('.').all(label) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadValue {
+                value: text.to_owned(),
+                what: "domain",
+                expected: "letters, digits and hyphens between dots, as in `shop.example`",
+            })
+        }
+    }
+}
+
+impl FromStr for LogFormat {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(BadValue {
+                value: text.to_owned(),
+                what: "log format",
+                expected: "`text` or `json`",
+            }),
+        }
+    }
+}
+
+/// A file and the environment give text; it is read as the command line's is.
+macro_rules! from_text {
+    ($($type:ty),*) => {
+        $(impl TryFrom<String> for $type {
+            type Error = BadValue;
+
+            fn try_from(text: String) -> Result<Self, BadValue> {
+                text.parse()
+            }
+        })*
+    };
+}
+
+from_text!(StoreUrl, MailUrl, MailDomain, LogFormat);
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Embedded(folder) = self;
+        write!(f, "embedded:{}", folder.display())
+    }
+}
+
+impl fmt::Display for MailUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(folder) => write!(f, "file:{}", folder.display()),
+            Self::None => f.write_str("none (accepted and dropped)"),
+        }
+    }
+}
+
+impl fmt::Display for MailDomain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_a_file_that_can_be_loaded() {
+        let template = Settings::template();
+        assert!(template.contains("embedded:./data"), "{template}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ordershop.toml");
+        let uncommented: String = template
+            .lines()
+            .map(|line| {
+                let setting = line.strip_prefix('#').filter(|line| !line.starts_with(' '));
+                format!("{}\n", setting.unwrap_or(line))
+            })
+            .collect();
+        std::fs::write(&path, uncommented).unwrap();
+        let settings = Settings::load(SettingsLayer::empty(), Some(&path)).unwrap();
+        assert_eq!(settings.store, StoreUrl::Embedded("./data".into()));
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ordershop.toml");
+        std::fs::write(&path, "store = \"embedded:/a\"\nmail = \"none\"\n").unwrap();
+        let mut flags = SettingsLayer::empty();
+        flags.store = Some(StoreUrl::Embedded("/b".into()));
+        let settings = Settings::load(flags, Some(&path)).unwrap();
+        assert_eq!(settings.store, StoreUrl::Embedded("/b".into()));
+        assert_eq!(settings.mail, MailUrl::None);
+        assert_eq!(settings.log_format, LogFormat::Text);
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_what_was_expected() {
+        let error = "file:".parse::<MailUrl>().unwrap_err().to_string();
+        assert_eq!(error, "`file:` is no place for mails: expected `file:FOLDER` or `none`");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ordershop.toml");
+        std::fs::write(&path, "colour = \"red\"\n").unwrap();
+        let error = Settings::load(SettingsLayer::empty(), Some(&path)).unwrap_err().to_string();
+        assert!(error.contains("colour"), "{error}");
+    }
+}

@@ -1,0 +1,328 @@
+//! A batch in the making: which transactions are accepted, each on what the ones before it left.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::clock::Clock;
+use super::frame::BatchFrames;
+use super::index::Indexed;
+use super::loading::{ALONE_BYTES, Loader};
+use super::record::{CursorRecord, EntryRecord, Record, TransactionEnd};
+use super::shared::{Shared, View};
+use crate::{
+    Committed, CursorName, EntityWrite, Entry, EntryId, LogError, Outcome, Position, Refusal,
+    Transaction, UniqueKey,
+};
+
+/// More bytes than a record takes beside its event's texts.
+const EVENT_OVERHEAD_BYTES: usize = 256;
+/// More bytes than a record takes for a key beside its text.
+const KEY_OVERHEAD_BYTES: usize = 32;
+/// How many entries of an entity are looked up at once in the search for a command.
+const COMMAND_SEARCH_ENTRIES: usize = 256;
+
+/// What is going to be written with the next batch, and will be visible when it is durable.
+#[derive(Debug, Default)]
+pub(super) struct Staging {
+    /// The records.
+    pub(super) frames: BatchFrames,
+    entries: Vec<(usize, u64, Arc<Entry>)>,
+    cursors: Vec<(usize, CursorName, Position)>,
+    /// For each entity the commands of its new events, each with the place of its transaction.
+    commands: HashMap<(usize, Uuid), Vec<(Uuid, usize)>>,
+    /// The keys that change hands.
+    holders: HashMap<(usize, UniqueKey), Option<Uuid>>,
+    committed: Vec<Committed>,
+    last_id: EntryId,
+}
+
+impl Staging {
+    /// Decides about one transaction, and takes it in if it is accepted.
+    ///
+    /// An error means that the log could not be read; the batch must not be written then.
+    pub(super) fn decide(
+        &mut self,
+        shared: &Shared,
+        clock: &dyn Clock,
+        limit_bytes: usize,
+        transaction: &Transaction,
+    ) -> Result<Outcome, LogError> {
+        let Some(topic) = shared.topics.number(transaction.topic.name()) else {
+            return Ok(Err(Refusal::Malformed(
+                "the log was not opened with its topic",
+            )));
+        };
+        if let Err(reason) = check_form(transaction, limit_bytes) {
+            return Ok(Err(Refusal::Malformed(reason)));
+        }
+        for (number, write) in transaction.writes.iter().enumerate() {
+            let (entity_id, expected) = (write.entity_id, write.expected);
+            let actual = self.version(shared, topic, entity_id);
+            if actual == expected {
+                continue;
+            }
+            if number == 0
+                && let Some(committed) =
+                    self.committed_before(shared, topic, write, transaction.command_id)?
+            {
+                return Ok(Ok(committed));
+            }
+            return Ok(Err(Refusal::Version {
+                entity_id,
+                expected,
+                actual,
+            }));
+        }
+        match self.key_changes(shared, topic, transaction) {
+            Ok(changes) => self.holders.extend(changes),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+        Ok(Ok(self.take(shared, clock, topic, transaction)))
+    }
+
+    /// Sets a cursor with this batch.
+    pub(super) fn set_cursor(
+        &mut self,
+        shared: &Shared,
+        topic: usize,
+        name: CursorName,
+        position: Position,
+    ) {
+        let topic_name = shared.topics.topic(topic).name();
+        let record = Record::Cursor(CursorRecord {
+            name: &name,
+            topic: topic_name,
+            position,
+        });
+        self.frames.push(|bytes| record.encode_into(bytes));
+        self.cursors.push((topic, name, position));
+    }
+
+    /// Makes all of the batch visible, which was written at that offset, and begins the next one.
+    pub(super) fn publish(&mut self, view: &mut View, offset: u64) {
+        for (topic, start, entry) in self.entries.drain(..) {
+            let offset = offset + start;
+            let indexed = Indexed {
+                id: entry.id,
+                action: entry.action,
+                entity_id: entry.entity_id,
+                version: entry.version,
+                offset,
+            };
+            view.index
+                .insert(topic, indexed)
+                .expect("ids and versions were given as the index wants them");
+            view.tails[topic].push(offset, entry);
+        }
+        for ((topic, key), holder) in self.holders.drain() {
+            let keys = view.index.topic_mut(topic);
+            match (holder, keys.holder(&key)) {
+                (Some(entity_id), _) => keys.claim(key, entity_id),
+                (None, Some(entity_id)) => keys.release(&key, entity_id),
+                (None, None) => {}
+            }
+        }
+        for (topic, name, position) in self.cursors.drain(..) {
+            view.index.topic_mut(topic).set_cursor(name, position);
+        }
+    }
+
+    /// Forgets the batch, and keeps up to so many bytes of memory for the next one.
+    pub(super) fn clear(&mut self, keep_bytes: usize) {
+        let mut frames = std::mem::take(&mut self.frames);
+        frames.clear(keep_bytes);
+        *self = Self {
+            frames,
+            ..Self::default()
+        };
+    }
+
+    /// The version that the entity will have.
+    fn version(&self, shared: &Shared, topic: usize, entity_id: Uuid) -> u64 {
+        let staged = self.commands.get(&(topic, entity_id)).map_or(0, Vec::len);
+        shared.view().index.topic(topic).entities.version(entity_id) + staged as u64
+    }
+
+    /// Who will hold the key.
+    fn holder(&self, shared: &Shared, topic: usize, key: &UniqueKey) -> Option<Uuid> {
+        match self.holders.get(&(topic, Arc::clone(key))) {
+            Some(holder) => *holder,
+            None => shared.view().index.topic(topic).holder(key),
+        }
+    }
+
+    /// The answer that the command got when it wrote to this entity behind the expected version.
+    fn committed_before(
+        &self,
+        shared: &Shared,
+        topic: usize,
+        write: &EntityWrite,
+        command_id: Uuid,
+    ) -> Result<Option<Committed>, LogError> {
+        let mut loader = Loader::new(shared, ALONE_BYTES);
+        let mut after = write.expected;
+        loop {
+            let found: Vec<_> = {
+                let view = shared.view();
+                let offsets = view
+                    .index
+                    .topic(topic)
+                    .entities
+                    .behind(write.entity_id, after);
+                let offsets = offsets.iter().take(COMMAND_SEARCH_ENTRIES);
+                offsets.map(|&offset| view.locate(topic, offset)).collect()
+            };
+            if found.is_empty() {
+                break;
+            }
+            after += found.len() as u64;
+            for located in found {
+                let offset = located.offset;
+                if loader.entry(located)?.command_id == command_id {
+                    return Ok(Some(Committed {
+                        ids: loader.transaction_ids(offset)?,
+                    }));
+                }
+            }
+        }
+        let staged = self
+            .commands
+            .get(&(topic, write.entity_id))
+            .map_or(&[][..], Vec::as_slice);
+        let durable = shared
+            .view()
+            .index
+            .topic(topic)
+            .entities
+            .version(write.entity_id);
+        let skipped = usize::try_from(write.expected.saturating_sub(durable)).unwrap_or(usize::MAX);
+        let behind = staged.iter().skip(skipped);
+        let place = behind.clone().find(|(command, _)| *command == command_id);
+        Ok(place.map(|&(_, place)| self.committed[place].clone()))
+    }
+
+    /// The keys that change hands: what is released is free before anything is claimed.
+    fn key_changes(
+        &self,
+        shared: &Shared,
+        topic: usize,
+        transaction: &Transaction,
+    ) -> Result<HashMap<(usize, UniqueKey), Option<Uuid>>, Refusal> {
+        let mut changes = HashMap::new();
+        for (key, entity_id) in &transaction.releases {
+            if self.holder(shared, topic, key) == Some(*entity_id) {
+                changes.insert((topic, Arc::clone(key)), None);
+            }
+        }
+        for (key, entity_id) in &transaction.claims {
+            let place = (topic, Arc::clone(key));
+            let holder = match changes.get(&place) {
+                Some(holder) => *holder,
+                None => self.holder(shared, topic, key),
+            };
+            match holder {
+                Some(holder) if holder != *entity_id => {
+                    return Err(Refusal::Taken {
+                        key: Arc::clone(key),
+                        holder,
+                    });
+                }
+                _ => changes.insert(place, Some(*entity_id)),
+            };
+        }
+        Ok(changes)
+    }
+
+    /// Takes in an accepted transaction: gives its events their ids and writes their records.
+    fn take(
+        &mut self,
+        shared: &Shared,
+        clock: &dyn Clock,
+        topic: usize,
+        transaction: &Transaction,
+    ) -> Committed {
+        let time_us = clock.now_us();
+        let last_id = self.last_id.max(shared.view().index.last_id());
+        let mut next_id = EntryId::from_unix_micros(time_us).max(last_id.next());
+        let mut entries = Vec::new();
+        for write in &transaction.writes {
+            for (event, version) in write.events.iter().zip(write.expected + 1..) {
+                entries.push(Entry {
+                    id: next_id,
+                    topic: shared.topics.topic(topic),
+                    action: event.action,
+                    event_id: event.event_id,
+                    entity_id: write.entity_id,
+                    version,
+                    kind: event.kind.clone(),
+                    schema: event.schema,
+                    time_us,
+                    command_id: transaction.command_id,
+                    cause: transaction.cause,
+                    document: Arc::clone(&event.document),
+                    data: Arc::clone(&event.data),
+                });
+                self.last_id = next_id;
+                next_id = next_id.next();
+            }
+        }
+        let committed = Committed {
+            ids: entries.iter().map(|entry| entry.id).collect(),
+        };
+        let place = self.committed.len();
+        self.committed.push(committed.clone());
+        let last = entries.len() - 1;
+        for (number, entry) in entries.into_iter().enumerate() {
+            let end = (number == last)
+                .then(|| TransactionEnd::new(&transaction.releases, &transaction.claims));
+            let record = Record::Entry(EntryRecord::new(&entry, end));
+            let start = self.frames.push(|bytes| record.encode_into(bytes));
+            let commands = self.commands.entry((topic, entry.entity_id)).or_default();
+            commands.push((transaction.command_id, place));
+            self.entries.push((topic, start, Arc::new(entry)));
+        }
+        committed
+    }
+}
+
+/// Whether the transaction could be accepted by any log.
+fn check_form(transaction: &Transaction, limit_bytes: usize) -> Result<(), &'static str> {
+    if transaction.writes.is_empty() {
+        return Err("it has no writes");
+    }
+    let mut entities = HashSet::new();
+    let mut bytes = 0_usize;
+    for write in &transaction.writes {
+        if write.events.is_empty() {
+            return Err("one of its writes has no events");
+        }
+        if !entities.insert(write.entity_id) {
+            return Err("two of its writes are to the same entity");
+        }
+        for event in &write.events {
+            let texts = [
+                &*event.kind,
+                &*event.document,
+                &*event.data,
+                transaction.topic.name(),
+            ];
+            let texts = texts.iter().map(|text| text.len());
+            bytes = texts.fold(
+                bytes.saturating_add(EVENT_OVERHEAD_BYTES),
+                usize::saturating_add,
+            );
+        }
+    }
+    for (key, _) in transaction.releases.iter().chain(&transaction.claims) {
+        bytes = bytes
+            .saturating_add(KEY_OVERHEAD_BYTES)
+            .saturating_add(key.len());
+    }
+    if bytes > limit_bytes {
+        Err("it has more bytes than the log takes at once")
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! The port: what every event log can do.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::{
+    Action, Batch, CursorName, Entry, EntryId, LogError, Outcome, Position, Positions, Topic,
+};
+
+/// A future that any thread may run.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Some entries, and whether there were more than were asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The entries, in order.
+    pub entries: Vec<Arc<Entry>>,
+    /// Whether the log held more behind them at the time of the read.
+    pub more: bool,
+}
+
+/// An event log.
+///
+/// Every method may be called from any thread and any number of times at once. None of them
+/// blocks its thread. A future that is dropped does not undo what it began.
+pub trait EventLog: Send + Sync + 'static {
+    /// Appends a batch; the answer comes when all that was accepted is durable.
+    ///
+    /// There is one outcome for each transaction, in order. An error means that no outcome is
+    /// known: see [`LogError::leaves_outcome_open`]; sending the same transactions again is safe.
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Vec<Outcome>, LogError>>;
+
+    /// Reads up to `limit` entries of all streams of these topics behind `after`, merged by id.
+    ///
+    /// What is read is the log as of one moment: no entry that is committed later will stand
+    /// before one that was returned (entries of other programs excepted, which bear ids of their
+    /// own; they come in a later page).
+    fn read(&self, after: Positions, limit: usize) -> BoxFuture<'_, Result<Page, LogError>>;
+
+    /// Reads up to `limit` entries of one stream behind `after`.
+    fn read_stream(
+        &self,
+        topic: Topic,
+        action: Action,
+        after: EntryId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Page, LogError>>;
+
+    /// Reads up to `limit` entries of one entity with versions above `after`.
+    fn read_entity(
+        &self,
+        topic: Topic,
+        entity_id: Uuid,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Page, LogError>>;
+
+    /// The last entry of each of these entities, in the order asked for; `None` where it has none.
+    fn latest(
+        &self,
+        topic: Topic,
+        entity_ids: Vec<Uuid>,
+    ) -> BoxFuture<'_, Result<Vec<Option<Arc<Entry>>>, LogError>>;
+
+    /// Who holds each of these unique keys, in the order asked for.
+    fn holders(
+        &self,
+        topic: Topic,
+        keys: Vec<crate::UniqueKey>,
+    ) -> BoxFuture<'_, Result<Vec<Option<Uuid>>, LogError>>;
+
+    /// Waits until one of these topics has an entry behind its position.
+    ///
+    /// Returns at once where there is one. It may also return early, with nothing new.
+    fn wait(&self, after: Positions) -> BoxFuture<'_, Result<(), LogError>>;
+
+    /// The last id of each stream of these topics.
+    fn ends(&self, topics: Vec<Topic>) -> BoxFuture<'_, Result<Positions, LogError>>;
+
+    /// The cursor of that name in that topic, or `None` where none was set.
+    fn cursor(
+        &self,
+        name: CursorName,
+        topic: Topic,
+    ) -> BoxFuture<'_, Result<Option<Position>, LogError>>;
+}

@@ -1,0 +1,323 @@
+//! How the incarnations of a cell begin, go on and end.
+
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use futures_util::future::LocalBoxFuture;
+use tokio::time::{Sleep, sleep};
+
+use crate::cell::Cell;
+use crate::child::{Event, Next};
+use crate::contain::{self, Orphans, contained};
+use crate::shared::{Status, Word};
+use crate::work::Work;
+use crate::{Birth, Context, ExitReason, Failure, Handle, Process, Shutdown};
+
+/// After so many steps in a row (finished futures, changes of state) the other actors of the
+/// arbiter have a turn.
+const STEPS_IN_A_ROW: u32 = 64;
+
+type Timer = Pin<Box<Sleep>>;
+
+/// The state of a cell.
+pub(crate) enum Life<P> {
+    /// Waits for a word.
+    Idle,
+    /// Waits for the time to begin anew.
+    Resting(Timer),
+    /// The factory is at work.
+    Starting {
+        process: LocalBoxFuture<'static, Result<P, Failure>>,
+        limit: Timer,
+    },
+    /// An incarnation is up.
+    Up(P),
+    /// First its pauses finish; then it is told, and what [`Process::stopping`] began finishes.
+    /// The limit is set when there is something to wait for.
+    Stopping {
+        process: P,
+        reason: ExitReason,
+        told: bool,
+        limit: Option<Timer>,
+    },
+    /// Sends messages back.
+    Retired,
+}
+
+impl<P> Life<P> {
+    /// Whether an exit is still to be reported.
+    pub(crate) fn is_incarnate(&self) -> bool {
+        matches!(
+            self,
+            Self::Starting { .. } | Self::Up(_) | Self::Stopping { .. }
+        )
+    }
+
+    fn process(&mut self) -> Option<&mut P> {
+        match self {
+            Self::Up(process) | Self::Stopping { process, .. } => Some(process),
+            Self::Idle | Self::Resting(_) | Self::Starting { .. } | Self::Retired => None,
+        }
+    }
+}
+
+impl<P: Process> Cell<P> {
+    /// Obeys the supervisor and goes on with whatever can go on.
+    pub(crate) fn drive(&mut self, cx: &mut TaskContext<'_>) {
+        self.in_a_row = 0;
+        self.shared.listen(cx.waker());
+        for _ in 0..STEPS_IN_A_ROW {
+            self.obey();
+            if self.closing || !self.advance(cx) {
+                return;
+            }
+        }
+        cx.waker().wake_by_ref();
+    }
+
+    /// Runs a handler of the process; its error or panic ends the incarnation.
+    pub(crate) fn step(
+        &mut self,
+        handler: impl FnOnce(&mut P, &mut Context<'_, P>) -> Result<(), Failure>,
+    ) {
+        let Some(process) = self.life.process() else {
+            return;
+        };
+        let mut ctx = Context::new(&self.shared, &mut self.work, self.incarnation);
+        match contained(|| handler(process, &mut ctx)) {
+            (Ok(Ok(())), orphans) => orphans.unanswered(),
+            (Ok(Err(failure)), orphans) => {
+                self.end(&ExitReason::Failed(Arc::new(failure)), orphans);
+            }
+            (Err(message), orphans) => self.end(&ExitReason::Panicked { message }, orphans),
+        }
+    }
+
+    /// Ends the incarnation: drops it, tells the supervisor, then the askers left without answer.
+    pub(crate) fn end(&mut self, reason: &ExitReason, mut orphans: Orphans) {
+        let life = mem::replace(&mut self.life, Life::Idle);
+        let work = mem::replace(&mut self.work, Work::new());
+        self.shared.set_status(Status::Down);
+        // One after the other, so that a panic in one does not meet a panic in the other.
+        for (dropped, more) in [contained(|| drop(work)), contained(|| drop(life))] {
+            orphans.join(more);
+            if let Err(panic) = dropped {
+                tracing::error!(name = %self.shared.name(), panic, "a process panicked while it was dropped");
+            }
+        }
+        let incarnation = self.incarnation;
+        match self.shared.report(Event::Exited {
+            incarnation,
+            reason: reason.clone(),
+        }) {
+            // A cell whose arbiter goes away comes here while it is dropped, out of reach of timers.
+            Next::RestartAfter(_) if self.closing => {}
+            Next::Wait => {}
+            Next::RestartAfter(delay) => self.life = Life::Resting(Box::pin(sleep(delay))),
+            Next::Close => self.close(),
+        }
+        orphans.exited(reason);
+    }
+
+    fn obey(&mut self) {
+        match self.shared.take_word() {
+            Word::None => {}
+            Word::Start => {
+                if matches!(self.life, Life::Idle | Life::Resting(_) | Life::Retired) {
+                    self.begin();
+                }
+            }
+            Word::Stop => match self.life {
+                Life::Up(_) => self.begin_stop(ExitReason::Shutdown),
+                Life::Starting { .. } | Life::Resting(_) => {
+                    self.end(&ExitReason::Shutdown, Orphans::default());
+                }
+                Life::Idle | Life::Stopping { .. } | Life::Retired => {}
+            },
+            Word::Kill => {
+                if self.life.is_incarnate() || matches!(self.life, Life::Resting(_)) {
+                    self.end(&ExitReason::Killed, Orphans::default());
+                }
+            }
+            Word::Cancel => self.end(&ExitReason::Shutdown, Orphans::default()),
+            Word::Retire => {
+                if !self.life.is_incarnate() {
+                    self.life = Life::Retired;
+                }
+            }
+            Word::Close => {
+                if self.life.is_incarnate() {
+                    self.end(&ExitReason::Killed, Orphans::default());
+                }
+                self.close();
+            }
+        }
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.closing = true;
+        self.shared.close();
+    }
+
+    /// Makes one step, if there is one to make.
+    fn advance(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        match &mut self.life {
+            Life::Idle | Life::Retired => false,
+            Life::Resting(timer) => {
+                let over = timer.as_mut().poll(cx).is_ready();
+                if over {
+                    self.begin();
+                }
+                over
+            }
+            Life::Starting { process, limit } => {
+                match contained(|| process.as_mut().poll(cx)) {
+                    (Ok(Poll::Ready(Ok(process))), orphans) => {
+                        orphans.unanswered();
+                        self.born(process);
+                    }
+                    (Ok(Poll::Ready(Err(failure))), orphans) => {
+                        self.end(&ExitReason::StartFailed(Arc::new(failure)), orphans);
+                    }
+                    (Err(message), orphans) => self.end(&panicked_at_start(&message), orphans),
+                    (Ok(Poll::Pending), orphans) => {
+                        orphans.unanswered();
+                        if limit.as_mut().poll(cx).is_pending() {
+                            return false;
+                        }
+                        self.end(&ExitReason::StartTimedOut, Orphans::default());
+                    }
+                }
+                true
+            }
+            Life::Up(_) if self.work.stop_asked() => {
+                self.begin_stop(ExitReason::Normal);
+                true
+            }
+            Life::Up(_) => self.advance_work(cx),
+            Life::Stopping { .. } => self.advance_stop(cx),
+        }
+    }
+
+    /// Has the factory begin an incarnation.
+    fn begin(&mut self) {
+        self.incarnation += 1;
+        let birth = Birth {
+            handle: Handle::new(Arc::clone(&self.shared)),
+            incarnation: self.incarnation,
+        };
+        match contained(|| (self.factory)(birth)) {
+            (Ok(process), orphans) => {
+                orphans.unanswered();
+                let limit = Box::pin(sleep(self.timing.start));
+                self.life = Life::Starting { process, limit };
+            }
+            (Err(message), orphans) => self.end(&panicked_at_start(&message), orphans),
+        }
+    }
+
+    /// Takes up a process from the factory.
+    fn born(&mut self, mut process: P) {
+        let mut ctx = Context::new(&self.shared, &mut self.work, self.incarnation);
+        let (started, orphans) = contained(|| process.started(&mut ctx));
+        // The factory's future is foreign, too.
+        contain::discard(mem::replace(&mut self.life, Life::Up(process)));
+        match started {
+            Ok(Ok(())) => {
+                orphans.unanswered();
+                self.shared.set_status(Status::Up);
+                self.shared.report(Event::Started {
+                    incarnation: self.incarnation,
+                });
+            }
+            Ok(Err(failure)) => self.end(&ExitReason::StartFailed(Arc::new(failure)), orphans),
+            Err(message) => self.end(&panicked_at_start(&message), orphans),
+        }
+    }
+
+    /// Gives the futures a turn, and carries on after one that is finished.
+    fn advance_work(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        match contained(|| self.work.poll_next(cx)) {
+            (Ok(Poll::Ready((hold, then))), orphans) => {
+                orphans.unanswered();
+                self.step(then);
+                if self.life.is_incarnate() {
+                    self.work.release(hold);
+                }
+                true
+            }
+            (Ok(Poll::Pending), orphans) => {
+                orphans.unanswered();
+                false
+            }
+            (Err(message), orphans) => {
+                self.end(&ExitReason::Panicked { message }, orphans);
+                true
+            }
+        }
+    }
+
+    fn begin_stop(&mut self, reason: ExitReason) {
+        if let Life::Up(process) = mem::replace(&mut self.life, Life::Idle) {
+            self.life = Life::Stopping {
+                process,
+                reason,
+                told: false,
+                limit: None,
+            };
+        }
+    }
+
+    fn advance_stop(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        let Life::Stopping {
+            process,
+            reason,
+            told,
+            ..
+        } = &mut self.life
+        else {
+            return false;
+        };
+        if !*told && !self.work.holds_mailbox() {
+            *told = true;
+            self.work.begin_stopping();
+            let mut ctx = Context::new(&self.shared, &mut self.work, self.incarnation);
+            match contained(|| process.stopping(&mut ctx)) {
+                (Ok(()), orphans) => orphans.unanswered(),
+                (Err(message), orphans) => self.end(&ExitReason::Panicked { message }, orphans),
+            }
+            return true;
+        }
+        if *told && !self.work.holds_stop() {
+            let reason = reason.clone();
+            self.end(&reason, Orphans::default());
+            return true;
+        }
+        self.advance_work(cx) || self.kill_if_late(cx)
+    }
+
+    fn kill_if_late(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        let Life::Stopping { limit, .. } = &mut self.life else {
+            return false;
+        };
+        let late = match self.timing.shutdown {
+            Shutdown::Infinity => false,
+            Shutdown::Kill => true,
+            Shutdown::Timeout(time) => limit
+                .get_or_insert_with(|| Box::pin(sleep(time)))
+                .as_mut()
+                .poll(cx)
+                .is_ready(),
+        };
+        if late {
+            self.end(&ExitReason::Killed, Orphans::default());
+        }
+        late
+    }
+}
+
+fn panicked_at_start(message: &str) -> ExitReason {
+    ExitReason::StartFailed(Arc::new(Failure::new(format!("panicked: {message}"))))
+}

@@ -1,0 +1,62 @@
+//! Where the workspace is, and what cargo knows about it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::shell::Failed;
+
+/// The workspace this program was built from.
+pub(crate) struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// The folder above this package's own.
+    pub(crate) fn find() -> Result<Self, Failed> {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .map(|root| Self {
+                root: root.to_owned(),
+            })
+            .ok_or_else(|| Failed::because("this package has no folder above it"))
+    }
+
+    /// The folder of the root Cargo.toml.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `cargo` in the workspace's folder.
+    pub(crate) fn cargo<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = Command::new("cargo");
+        command.current_dir(&self.root).args(arguments);
+        command
+    }
+
+    /// The answer of `cargo metadata`: packages, the resolved graph, the target folder.
+    pub(crate) fn metadata(&self) -> Result<Value, Failed> {
+        let output = self
+            .cargo(["metadata", "--format-version", "1", "--all-features"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()?;
+        if !output.status.success() {
+            return Err(Failed::because(
+                "`cargo metadata` failed; is a Cargo.toml broken?",
+            ));
+        }
+        serde_json::from_slice(&output.stdout)
+            .map_err(|error| Failed::because(format!("`cargo metadata` printed no JSON: {error}")))
+    }
+
+    /// The folder that cargo builds into.
+    pub(crate) fn target_folder(&self) -> Result<PathBuf, Failed> {
+        let metadata = self.metadata()?;
+        metadata["target_directory"]
+            .as_str()
+            .map(PathBuf::from)
+            .ok_or_else(|| Failed::because("`cargo metadata` names no target folder"))
+    }
+}
