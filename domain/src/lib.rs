@@ -26,7 +26,7 @@
 //!   command; what must be unique among them is named by [`Aggregate::unique_keys`], for the log
 //!   to enforce.
 //! - No rule stands in `evolve`: an event is history, also when today's rules would refuse it.
-//! - Nothing is rounded, and no amount wraps around or runs against a limit in silence.
+//! - No sum of euros or pieces is rounded, and none wraps around.
 //! - `decide`, `evolve` and the saga never panic, whatever they are given.
 //!
 //! # What holds
