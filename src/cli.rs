@@ -28,8 +28,8 @@ struct Cli {
 enum Command {
     /// Run the shop until Ctrl-C or SIGTERM
     ///
-    /// Every option can also be set in the environment (as --mail-domain by ORDERSHOP_MAIL_DOMAIN)
-    /// and in a file; a flag wins over the environment, the environment over the file.
+    /// Every option can also be set in the environment and in a file; a flag wins over the
+    /// environment, the environment over the file. `ordershop config` tells the names.
     Serve(ServeArgs),
     /// Print a commented configuration file with every setting and its default
     Config,

@@ -1,5 +1,7 @@
 //! Logs, by `tracing`, to stderr.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::exit::Exit;
@@ -8,12 +10,12 @@ use crate::settings::{LogFormat, Settings};
 /// Starts logging as the settings say; panics are logged, too.
 pub fn start(settings: &Settings) -> Result<(), Exit> {
     let filter = EnvFilter::try_new(&settings.log).map_err(|error| {
-        Exit::unusable(
-            format!("`{}` is no log filter: {error}", settings.log),
-            "try --log info",
-        )
+        Exit::unusable(format!("`{}` is no log filter: {error}", settings.log), "try --log info")
     })?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Text => logs.init(),
         LogFormat::Json => logs.json().init(),

@@ -268,14 +268,14 @@ mod tests {
         assert!(template.contains("embedded:./data"), "{template}");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ordershop.toml");
-        let uncommented: String = template
+        let uncommented: Vec<_> = template
             .lines()
-            .map(|line| {
-                let setting = line.strip_prefix('#').filter(|line| !line.starts_with(' '));
-                format!("{}\n", setting.unwrap_or(line))
+            .map(|line| match line.strip_prefix('#') {
+                Some(setting) if !setting.starts_with(' ') => setting,
+                _ => line,
             })
             .collect();
-        std::fs::write(&path, uncommented).unwrap();
+        std::fs::write(&path, uncommented.join("\n")).unwrap();
         let settings = Settings::load(SettingsLayer::empty(), Some(&path)).unwrap();
         assert_eq!(settings.store, StoreUrl::Embedded("./data".into()));
     }

@@ -8,12 +8,14 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ordershop_actors::read_model::{Projector, ReadModel};
+use ordershop_actors::read_model::ReadModel;
 use ordershop_actors::runtime::{
-    Entities, EntityOptions, EventSourced, Handler, Journal, JournalHandle, Reader, ReaderHandle, Start,
-    Subscription, SubscriptionOptions,
+    Entities, EntityOptions, EventSourced, Handler, Journal, JournalHandle, Reader, ReaderHandle,
+    Start, Subscription, SubscriptionOptions,
 };
-use ordershop_actors::shop::effects::{BillingMails, Crm, MailSender, MailTransport, Msg};
+use ordershop_actors::shop::effects::{
+    BillingMails, Crm, MailSender, MailTransport, Msg, MsgHandle,
+};
 use ordershop_actors::shop::order::{
     DriverContext, IntentKeeper, OpenIntents, OrderCommands, Sagas,
 };
@@ -26,12 +28,12 @@ use ordershop_supervisors::{
     ChildSpec, Failure, Handle, Intensity, Strategy, SupervisorSpec, cell, dynamic,
 };
 
-use crate::http::{Gateway, HttpServer, HttpServerContext};
+use crate::http::{Gateway, GatewayFuture, HttpServer, HttpServerContext};
 
 /// How long queries may take to catch up with the log before the server opens.
-const CATCH_UP_TIME: Duration = Duration::from_secs(600);
+const CATCH_UP_TIME: Duration = Duration::from_mins(10);
 /// How long the actors that read the log at their start may take.
-const RECOVERY_TIME: Duration = Duration::from_secs(600);
+const RECOVERY_TIME: Duration = Duration::from_mins(10);
 /// How many entries the read model takes at once.
 const PROJECTION_BATCH: usize = 4096;
 /// How many entries an effect takes at once.
@@ -56,137 +58,104 @@ pub struct Ground {
 /// The tree of the whole shop in one process.
 pub fn shop(ground: Ground) -> SupervisorSpec {
     let Ground { log, mail, listener } = ground;
+    let read_model = ReadModel::default();
+    let open_intents = OpenIntents::default();
 
     let (journal, journal_spec) = Journal::child(Arc::clone(&log), cell("journal"));
-    let parts = Parts { log: Arc::clone(&log), journal };
-
-    let (customers, customers_spec) = parts.entities::<Customer>("customers");
-    let (products, products_spec) = parts.entities::<Product>("products");
-    let (inventories, inventories_spec) = parts.entities::<Inventory>("inventories");
-    let (orders, orders_spec) = parts.entities::<Order>("orders");
-    let (billings, billings_spec) = parts.entities::<Billing>("billings");
-
-    let open_intents = OpenIntents::default();
-    let (sagas, sagas_spec) = Sagas::child(
-        DriverContext {
-            log: Arc::clone(&log),
-            journal: parts.journal.clone(),
-            inventories: inventories.clone(),
-            orders: orders.clone(),
-            open_intents: open_intents.clone(),
-        },
-        dynamic("drivers").max_children(MAX_DRIVERS),
-    );
-    let keeper_spec = IntentKeeper::child(
-        Arc::clone(&log),
-        parts.journal.clone(),
-        sagas.clone(),
-        open_intents.clone(),
-        cell("intent-keeper").start_timeout(RECOVERY_TIME),
-    );
-
-    let order_commands = OrderCommands { log: Arc::clone(&log), sagas, orders };
-    let stock = InventoryContext { open_intents };
-    let (customer, customer_spec) = parts.service("customer-service", customers, ());
-    let (product, product_spec) = parts.service("product-service", products, ());
-    let (inventory, inventory_spec) = parts.service("inventory-service", inventories, stock);
-    let (order, order_spec) = Service::child(order_commands, cell("order-service"));
-    let (billing, billing_spec) = parts.service("billing-service", billings, ());
-    let (msg, msg_spec) = Msg::child(parts.journal.clone(), cell("msg-service"));
-
-    let (reader, reader_spec) = Reader::child(Arc::clone(&log), cell("reader"));
-    let (crm_msg, billing_msg) = (msg.clone(), msg.clone());
-    let crm_spec = parts.effect(&reader, "crm", &[topics::CUSTOMER, topics::ORDER], move || {
-        Crm(crm_msg.clone())
-    });
-    let billing_topics = [topics::ORDER, topics::BILLING];
-    let billing_mails_spec = parts.effect(&reader, "billing-mails", &billing_topics, move || {
-        BillingMails(billing_msg.clone())
-    });
-    let sender_spec = parts.effect(&reader, "mail-sender", &[topics::MAIL], move || {
-        MailSender(Arc::clone(&mail))
-    });
-
-    let read_model = ReadModel::default();
-    let projector_spec = parts.projector(&reader, read_model.clone());
-
-    let bus = LocalBus {
-        customers: customer,
-        products: product,
-        inventory,
-        orders: order,
-        billings: billing,
-        msg,
-    };
-    let gateway = Box::new(move || -> crate::http::GatewayFuture {
-        Box::pin(gateway(Arc::clone(&log), bus.clone(), read_model.clone()))
-    });
-    let http = HttpServerContext { listener, gateway };
-    let http_spec = HttpServer::child(http, cell("http").start_timeout(CATCH_UP_TIME));
+    let parts = Parts { log, journal, open_intents };
+    let (entities, entities_spec) = parts.entities();
+    let (sagas, sagas_spec) = parts.sagas(&entities);
+    let keeper_spec = parts.keeper(&sagas);
+    let (bus, services_spec) = parts.services(entities, sagas);
+    let readers_spec = parts.readers(&bus.msg, &mail, &read_model);
+    let http_spec = parts.http(listener, bus, read_model);
 
     SupervisorSpec::new("ordershop", Strategy::RestForOne)
         .intensity(INTENSITY)
         .child(journal_spec)
-        .child(
-            SupervisorSpec::new("entities", Strategy::OneForOne)
-                .intensity(INTENSITY)
-                .child(customers_spec)
-                .child(products_spec)
-                .child(inventories_spec)
-                .child(orders_spec)
-                .child(billings_spec),
-        )
+        .child(entities_spec)
         .child(sagas_spec)
         .child(keeper_spec)
-        .child(
-            SupervisorSpec::new("services", Strategy::OneForOne)
-                .intensity(INTENSITY)
-                .child(customer_spec)
-                .child(product_spec)
-                .child(inventory_spec)
-                .child(order_spec)
-                .child(billing_spec)
-                .child(msg_spec),
-        )
-        .child(
-            SupervisorSpec::new("readers", Strategy::RestForOne)
-                .intensity(INTENSITY)
-                .child(reader_spec)
-                .child(
-                    SupervisorSpec::new("effects", Strategy::OneForOne)
-                        .intensity(INTENSITY)
-                        .child(crm_spec)
-                        .child(billing_mails_spec)
-                        .child(sender_spec),
-                )
-                .child(projector_spec),
-        )
+        .child(services_spec)
+        .child(readers_spec)
         .child(http_spec)
 }
 
-/// A gateway, once the queries have caught up with the log.
-async fn gateway(
-    log: Arc<dyn EventLog>,
-    bus: LocalBus,
-    read_model: ReadModel,
-) -> Result<Gateway, Failure> {
-    let ends = log.ends(topics::PUBLIC.to_vec()).await.map_err(Failure::new)?;
-    let start: Vec<_> = ends.iter().map(|(topic, position)| (topic, position.last())).collect();
-    read_model.at(&start, CATCH_UP_TIME).await.map_err(Failure::new)?;
-    Ok(Gateway::new(Arc::new(bus), read_model, &start))
+/// The entities, by topic.
+struct EntitiesOf {
+    customers: Entities<Customer>,
+    products: Entities<Product>,
+    inventories: Entities<Inventory>,
+    orders: Entities<Order>,
+    billings: Entities<Billing>,
 }
 
 /// What most parts are made with.
 struct Parts {
     log: Arc<dyn EventLog>,
     journal: JournalHandle,
+    open_intents: OpenIntents,
 }
 
 impl Parts {
-    fn entities<E: EventSourced>(&self, name: &str) -> (Entities<E>, ChildSpec) {
+    fn entities(&self) -> (EntitiesOf, SupervisorSpec) {
+        let (customers, customers_spec) = self.entities_of("customers");
+        let (products, products_spec) = self.entities_of("products");
+        let (inventories, inventories_spec) = self.entities_of("inventories");
+        let (orders, orders_spec) = self.entities_of("orders");
+        let (billings, billings_spec) = self.entities_of("billings");
+        let spec = SupervisorSpec::new("entities", Strategy::OneForOne)
+            .intensity(INTENSITY)
+            .child(customers_spec)
+            .child(products_spec)
+            .child(inventories_spec)
+            .child(orders_spec)
+            .child(billings_spec);
+        (EntitiesOf { customers, products, inventories, orders, billings }, spec)
+    }
+
+    fn entities_of<E: EventSourced>(&self, name: &str) -> (Entities<E>, ChildSpec) {
         let (log, journal) = (Arc::clone(&self.log), self.journal.clone());
         let children = dynamic(name).max_children(MAX_ENTITIES);
         Entities::child(log, journal, EntityOptions::default(), children)
+    }
+
+    fn sagas(&self, entities: &EntitiesOf) -> (Sagas, ChildSpec) {
+        let context = DriverContext {
+            log: Arc::clone(&self.log),
+            journal: self.journal.clone(),
+            inventories: entities.inventories.clone(),
+            orders: entities.orders.clone(),
+            open_intents: self.open_intents.clone(),
+        };
+        Sagas::child(context, dynamic("drivers").max_children(MAX_DRIVERS))
+    }
+
+    fn keeper(&self, sagas: &Sagas) -> ChildSpec {
+        let (log, journal) = (Arc::clone(&self.log), self.journal.clone());
+        let cell = cell("intent-keeper").start_timeout(RECOVERY_TIME);
+        IntentKeeper::child(log, journal, sagas.clone(), self.open_intents.clone(), cell)
+    }
+
+    fn services(&self, entities: EntitiesOf, sagas: Sagas) -> (LocalBus, SupervisorSpec) {
+        let EntitiesOf { customers, products, inventories, orders, billings } = entities;
+        let stock = InventoryContext { open_intents: self.open_intents.clone() };
+        let order_commands = OrderCommands { log: Arc::clone(&self.log), sagas, orders };
+        let (customers, customers_spec) = self.service("customer-service", customers, ());
+        let (products, products_spec) = self.service("product-service", products, ());
+        let (inventory, inventory_spec) = self.service("inventory-service", inventories, stock);
+        let (orders, orders_spec) = Service::child(order_commands, cell("order-service"));
+        let (billings, billings_spec) = self.service("billing-service", billings, ());
+        let (msg, msg_spec) = Msg::child(self.journal.clone(), cell("msg-service"));
+        let spec = SupervisorSpec::new("services", Strategy::OneForOne)
+            .intensity(INTENSITY)
+            .child(customers_spec)
+            .child(products_spec)
+            .child(inventory_spec)
+            .child(orders_spec)
+            .child(billings_spec)
+            .child(msg_spec);
+        (LocalBus { customers, products, inventory, orders, billings, msg }, spec)
     }
 
     fn service<E: Managed>(
@@ -199,34 +168,83 @@ impl Parts {
         Service::child(EntityCommands { log, journal, entities, context }, cell(name))
     }
 
+    fn readers(
+        &self,
+        msg: &MsgHandle,
+        mail: &Arc<dyn MailTransport>,
+        read_model: &ReadModel,
+    ) -> SupervisorSpec {
+        let (reader, reader_spec) = Reader::child(Arc::clone(&self.log), cell("reader"));
+        let effects = SupervisorSpec::new("effects", Strategy::OneForOne)
+            .intensity(INTENSITY)
+            .child({
+                let msg = msg.clone();
+                let topics = [topics::CUSTOMER, topics::ORDER];
+                self.effect(&reader, "crm", &topics, move || Crm(msg.clone()))
+            })
+            .child({
+                let msg = msg.clone();
+                let topics = [topics::ORDER, topics::BILLING];
+                self.effect(&reader, "billing", &topics, move || BillingMails(msg.clone()))
+            })
+            .child({
+                let mail = Arc::clone(mail);
+                self.effect(&reader, "msg", &[topics::MAIL], move || MailSender(Arc::clone(&mail)))
+            });
+        let model = read_model.clone();
+        let projector = move || model.projector();
+        let (start, batch) = (Start::Beginning, PROJECTION_BATCH);
+        let projector_spec =
+            self.subscription(&reader, "read-model", &topics::PUBLIC, (start, batch), projector);
+        SupervisorSpec::new("readers", Strategy::RestForOne)
+            .intensity(INTENSITY)
+            .child(reader_spec)
+            .child(effects)
+            .child(projector_spec)
+    }
+
     fn effect<H: Handler>(
         &self,
         reader: &ReaderHandle,
         name: &str,
-        listens_to: &[Topic],
+        topics: &[Topic],
         handler: impl Fn() -> H + Send + 'static,
     ) -> ChildSpec {
-        self.subscription(reader, name, listens_to, Start::Cursor, EFFECT_BATCH, handler)
-    }
-
-    fn projector(&self, reader: &ReaderHandle, model: ReadModel) -> ChildSpec {
-        let handler = move || -> Projector { model.projector() };
-        let (start, batch) = (Start::Beginning, PROJECTION_BATCH);
-        self.subscription(reader, "read-model", &topics::PUBLIC, start, batch, handler)
+        self.subscription(reader, name, topics, (Start::Cursor, EFFECT_BATCH), handler)
     }
 
     fn subscription<H: Handler>(
         &self,
         reader: &ReaderHandle,
         name: &str,
-        listens_to: &[Topic],
-        start: Start,
-        batch: usize,
+        topics: &[Topic],
+        (start, batch): (Start, usize),
         handler: impl Fn() -> H + Send + 'static,
     ) -> ChildSpec {
-        let options =
-            SubscriptionOptions { name: name.into(), topics: listens_to.to_vec(), start, batch };
+        let topics = topics.to_vec();
+        let options = SubscriptionOptions { name: name.into(), topics, start, batch };
         let (log, journal) = (Arc::clone(&self.log), self.journal.clone());
         Subscription::child(log, reader.clone(), journal, options, cell(name), handler)
     }
+
+    fn http(&self, listener: TcpListener, bus: LocalBus, read_model: ReadModel) -> ChildSpec {
+        let log = Arc::clone(&self.log);
+        let gateway = Box::new(move || -> GatewayFuture {
+            Box::pin(gateway(Arc::clone(&log), bus.clone(), read_model.clone()))
+        });
+        let context = HttpServerContext { listener, gateway };
+        HttpServer::child(context, cell("http").start_timeout(CATCH_UP_TIME))
+    }
+}
+
+/// A gateway, once the queries have caught up with the log.
+async fn gateway(
+    log: Arc<dyn EventLog>,
+    bus: LocalBus,
+    read_model: ReadModel,
+) -> Result<Gateway, Failure> {
+    let ends = log.ends(topics::PUBLIC.to_vec()).await.map_err(Failure::new)?;
+    let start: Vec<_> = ends.iter().map(|(topic, position)| (topic, position.last())).collect();
+    read_model.at(&start, CATCH_UP_TIME).await.map_err(Failure::new)?;
+    Ok(Gateway::new(Arc::new(bus), read_model, &start))
 }

@@ -115,7 +115,7 @@ fn locate(path: &serde_path_to_error::Path, message: &str) -> Invalid {
     for (depth, segment) in path.iter().enumerate() {
         match segment {
             Segment::Seq { index: element } if depth == 0 => index = Some(*element),
-            Segment::Seq { index: element } => field.push_str(&format!("[{element}]")),
+            Segment::Seq { index: element } => field = format!("{field}[{element}]"),
             Segment::Map { key } => field.push_str(key),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_wrong_field_is_named_with_its_element() {
-        let body = br#"[{"name": "Ann", "email": "a@b.example"}, {"name": 5, "email": "c@d.example"}]"#;
+        let body =
+            br#"[{"name": "Ann", "email": "a@b.example"}, {"name": 5, "email": "c@d.example"}]"#;
         let (status, detail) = refused(one_or_many::<CustomerDraft>(body));
         assert_eq!(status, 422);
         assert!(detail.starts_with("element 1: name: "), "{detail}");

@@ -13,14 +13,8 @@ pub(super) const HEADER: &str = "ordershop-position";
 
 /// The header's value; empty where there is nothing to wait for.
 pub(super) fn to_header(positions: &[(Topic, EntryId)]) -> String {
-    let mut text = String::new();
-    for (topic, id) in positions {
-        if !text.is_empty() {
-            text.push_str(", ");
-        }
-        text.push_str(&format!("{topic}@{id}"));
-    }
-    text
+    let parts: Vec<_> = positions.iter().map(|(topic, id)| format!("{topic}@{id}")).collect();
+    parts.join(", ")
 }
 
 /// The positions that a header names, or what is wrong with it.

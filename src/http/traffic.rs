@@ -73,7 +73,10 @@ pub(super) async fn count<B: MessageBody + 'static>(
         next.call(request).await?.map_into_left_body()
     };
     if traffic.is_closed() {
-        response.response_mut().head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+        response
+            .response_mut()
+            .head_mut()
+            .set_connection_type(actix_web::http::ConnectionType::Close);
     }
     Ok(response)
 }

@@ -69,9 +69,7 @@ impl MailTransport for MailFolder {
         mails: Vec<Mail>,
     ) -> Pin<Box<dyn Future<Output = Result<(), TransportError>> + Send>> {
         let inner = Arc::clone(&self.inner);
-        Box::pin(async move {
-            tokio::task::spawn_blocking(move || inner.write_all(&mails)).await?
-        })
+        Box::pin(async move { tokio::task::spawn_blocking(move || inner.write_all(&mails)).await? })
     }
 }
 
@@ -101,8 +99,7 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
-        let expected = [1, 2, 3]
-            .map(|n| format!("{}.thanks@shop.example.eml", Uuid::from_u128(n)));
+        let expected = [1, 2, 3].map(|n| format!("{}.thanks@shop.example.eml", Uuid::from_u128(n)));
         assert_eq!(names, expected);
     }
 }

@@ -58,7 +58,9 @@ impl View {
     /// Takes in an entry; each must come once, in order.
     pub(super) fn apply(&mut self, entry: &Entry) {
         self.positions.finish(entry);
-        let Some(index) = index(entry.topic) else { return };
+        let Some(index) = index(entry.topic) else {
+            return;
+        };
         let place = self.tables[index].apply(entry);
         match entry.topic {
             topics::ORDER => self.apply_order(entry, place),

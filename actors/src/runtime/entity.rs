@@ -35,7 +35,7 @@ pub struct EntityOptions {
 
 impl Default for EntityOptions {
     fn default() -> Self {
-        Self { idle_timeout: Duration::from_secs(60), max_pending: 4096 }
+        Self { idle_timeout: Duration::from_mins(1), max_pending: 4096 }
     }
 }
 
@@ -64,13 +64,6 @@ pub struct Executed {
 /// Asks for the durable state.
 #[derive(Clone, Copy, Debug)]
 pub struct Inspect;
-
-/// Tells an entity that somebody else has written to it.
-struct Refresh;
-
-impl Message for Refresh {
-    type Reply = ();
-}
 
 /// An entity's durable state.
 #[derive(Clone, Debug)]
@@ -118,8 +111,7 @@ pub enum ExecuteError<R: std::error::Error + 'static> {
     Unknown(String),
 }
 
-type ExecuteReply<A> =
-    ReplyTo<Result<Executed, ExecuteError<<A as EventSourced>::Rejection>>>;
+type ExecuteReply<A> = ReplyTo<Result<Executed, ExecuteError<<A as EventSourced>::Rejection>>>;
 
 /// What was asked, and who waits for it.
 enum Asked<A: EventSourced> {
@@ -127,12 +119,42 @@ enum Asked<A: EventSourced> {
     State(ReplyTo<EntityState<A>>),
 }
 
-/// How far the answer to it has come.
+/// What is said to whoever asked.
+enum Answer<A: EventSourced> {
+    Executed(Result<Executed, ExecuteError<A::Rejection>>),
+    State(Box<EntityState<A>>),
+}
+
+/// How far the answer has come.
 enum Progress<A: EventSourced> {
     Undecided,
+    /// Decided; its append has no outcome yet.
     InFlight,
-    Done(Result<Executed, ExecuteError<A::Rejection>>),
-    State(Box<EntityState<A>>),
+    /// Decided, without an event, on a state that may be behind the log.
+    Unverified(Answer<A>),
+    Done(Answer<A>),
+}
+
+impl<A: EventSourced> Progress<A> {
+    fn refused(error: ExecuteError<A::Rejection>) -> Self {
+        Self::Done(Answer::Executed(Err(error)))
+    }
+
+    /// Whether it stays as it is when the entity loads again: whatever was decided on a state that
+    /// never came to be is no answer.
+    fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Done(Answer::Executed(
+                Ok(Executed { position: Some(_) })
+                    | Err(ExecuteError::Taken { .. }
+                        | ExecuteError::CompanionChanged(_)
+                        | ExecuteError::Contended
+                        | ExecuteError::Unavailable(_)
+                        | ExecuteError::Unknown(_))
+            ))
+        )
+    }
 }
 
 struct Pending<A: EventSourced> {
@@ -159,6 +181,8 @@ pub struct Entity<A: EventSourced> {
     /// A refusal broke the chain of appends: nothing is decided until the entity has loaded again,
     /// which waits for the outcome of every append in flight.
     broken: bool,
+    /// The log is asked whether the state is behind it: nothing is decided until it has answered.
+    verifying: bool,
     last_used: Instant,
 }
 
@@ -182,6 +206,7 @@ impl<A: EventSourced> Entity<A> {
             decided: 0,
             in_flight: 0,
             broken: false,
+            verifying: false,
             last_used: Instant::now(),
         })
     }
@@ -194,18 +219,48 @@ impl<A: EventSourced> Entity<A> {
 
     /// Decides what is undecided, in order, each on the state that the one before will give.
     fn decide_pending(&mut self, ctx: &mut Context<'_, Self>) {
-        if self.broken {
-            return;
-        }
-        while let Some(pending) = self.pending.get(self.index(self.decided)) {
+        while !self.broken && !self.verifying {
+            let (number, at) = (self.decided, self.index(self.decided));
+            let Some(pending) = self.pending.get(at) else { break };
             if matches!(pending.progress, Progress::Undecided) {
-                let progress = self.decide_one(self.decided, ctx);
-                let at = self.index(self.decided);
+                let progress = self.decide_one(number, ctx);
+                if matches!(progress, Progress::Unverified(_)) {
+                    self.verify(number, ctx);
+                }
                 self.pending[at].progress = progress;
             }
             self.decided += 1;
         }
         self.answer();
+    }
+
+    /// Asks the log whether an answer without an event was decided on a state that is behind it.
+    fn verify(&mut self, number: u64, ctx: &mut Context<'_, Self>) {
+        self.verifying = true;
+        let (log, id, version) = (Arc::clone(&self.log), self.id, self.ahead.version);
+        let last = async move { log.latest(A::TOPIC, vec![id]).await };
+        ctx.spawn(last, move |entity, last, ctx| {
+            entity.verifying = false;
+            let last = last.map_err(Failure::new)?.into_iter().flatten().next();
+            if last.map_or(0, |entry| entry.version) != version {
+                entity.reload(ctx);
+                return Ok(());
+            }
+            let at = entity.index(number);
+            let progress = &mut entity.pending[at].progress;
+            *progress = match std::mem::replace(progress, Progress::Undecided) {
+                Progress::Unverified(answer) => Progress::Done(answer),
+                other => other,
+            };
+            entity.decide_pending(ctx);
+            Ok(())
+        });
+    }
+
+    /// An answer without an event. Where an append is in flight, its acceptance will prove that
+    /// the state was the log's; otherwise the log must be asked.
+    fn without_event(&self, answer: Answer<A>) -> Progress<A> {
+        if self.in_flight > 0 { Progress::Done(answer) } else { Progress::Unverified(answer) }
     }
 
     /// Where the pending one with that number stands.
@@ -219,16 +274,14 @@ impl<A: EventSourced> Entity<A> {
         let (execute, decisions) = match &mut pending.asked {
             Asked::Command { execute, decisions, .. } => (execute, decisions),
             Asked::State(_) => {
-                return Progress::State(Box::new(EntityState {
-                    state: self.ahead.state.clone(),
-                    version: self.ahead.version,
-                    last_event: self.ahead.last_event,
-                }));
+                let Replayed { state, version, last_event } = self.ahead.clone();
+                let state = EntityState { state, version, last_event };
+                return self.without_event(Answer::State(Box::new(state)));
             }
         };
         *decisions += 1;
         if *decisions > MAX_DECISIONS {
-            return Progress::Done(Err(ExecuteError::Contended));
+            return Progress::refused(ExecuteError::Contended);
         }
         let decided = decide(
             &self.ahead.state,
@@ -240,8 +293,13 @@ impl<A: EventSourced> Entity<A> {
         );
         let decision = match decided {
             Ok(Some(decision)) => decision,
-            Ok(None) => return Progress::Done(Ok(Executed { position: None })),
-            Err(rejection) => return Progress::Done(Err(ExecuteError::Rejected(rejection))),
+            Ok(None) => {
+                return self.without_event(Answer::Executed(Ok(Executed { position: None })));
+            }
+            Err(rejection) => {
+                let error = ExecuteError::Rejected(rejection);
+                return self.without_event(Answer::Executed(Err(error)));
+            }
         };
         self.ahead.version = decision.version();
         self.ahead.last_event = decision.last_event();
@@ -280,26 +338,25 @@ impl<A: EventSourced> Entity<A> {
             Ok(Ok(committed)) => {
                 let position = committed.ids.get(own_events.saturating_sub(1)).copied();
                 let last = committed.ids.last().copied();
-                (Progress::Done(Ok(Executed { position: last.max(position) })), true)
+                let executed = Executed { position: last.max(position) };
+                (Progress::Done(Answer::Executed(Ok(executed))), true)
             }
             Ok(Err(Refusal::Version { entity_id, .. })) if entity_id == own_id => {
                 (Progress::Undecided, false)
             }
             Ok(Err(Refusal::Version { entity_id, .. })) => {
-                (Progress::Done(Err(ExecuteError::CompanionChanged(entity_id))), false)
+                (Progress::refused(ExecuteError::CompanionChanged(entity_id)), false)
             }
             Ok(Err(Refusal::Taken { key, holder })) => {
-                (Progress::Done(Err(ExecuteError::Taken { key, holder })), false)
+                (Progress::refused(ExecuteError::Taken { key, holder }), false)
             }
             Ok(Err(Refusal::Malformed(reason))) => {
-                (Progress::Done(Err(ExecuteError::Unavailable(reason.to_owned()))), false)
+                (Progress::refused(ExecuteError::Unavailable(reason.to_owned())), false)
             }
             Err(error) if error.leaves_outcome_open() => {
-                (Progress::Done(Err(ExecuteError::Unknown(error.to_string()))), false)
+                (Progress::refused(ExecuteError::Unknown(error.to_string())), false)
             }
-            Err(error) => {
-                (Progress::Done(Err(ExecuteError::Unavailable(error.to_string()))), false)
-            }
+            Err(error) => (Progress::refused(ExecuteError::Unavailable(error.to_string())), false),
         };
         let at = self.index(number);
         self.pending[at].progress = progress;
@@ -313,20 +370,10 @@ impl<A: EventSourced> Entity<A> {
 
     /// Loads again; whatever is not durable is decided again on what the log holds.
     fn reload(&mut self, ctx: &mut Context<'_, Self>) {
+        self.broken = true;
         self.decided = self.answered;
         for pending in &mut self.pending {
-            // An answer that was decided on a state that never came to be is none.
-            let settled = matches!(
-                pending.progress,
-                Progress::Done(
-                    Ok(Executed { position: Some(_) })
-                        | Err(ExecuteError::Taken { .. }
-                            | ExecuteError::CompanionChanged(_)
-                            | ExecuteError::Unavailable(_)
-                            | ExecuteError::Unknown(_))
-                )
-            );
-            if !settled {
+            if !pending.progress.is_final() {
                 pending.progress = Progress::Undecided;
             }
         }
@@ -343,15 +390,19 @@ impl<A: EventSourced> Entity<A> {
     /// Answers from the front, as far as answers are known.
     fn answer(&mut self) {
         while let Some(front) = self.pending.front() {
-            if matches!(front.progress, Progress::Undecided | Progress::InFlight) {
+            if !matches!(front.progress, Progress::Done(_)) {
                 return;
             }
-            let Some(Pending { asked, progress, .. }) = self.pending.pop_front() else { return };
+            let Some(Pending { asked, progress, .. }) = self.pending.pop_front() else {
+                return;
+            };
             self.answered += 1;
             match (asked, progress) {
-                (Asked::Command { reply, .. }, Progress::Done(result)) => reply.send(result),
-                (Asked::State(reply), Progress::State(state)) => reply.send(*state),
-                _ => unreachable!("a command ends as done, a question for the state as a state"),
+                (Asked::Command { reply, .. }, Progress::Done(Answer::Executed(result))) => {
+                    reply.send(result);
+                }
+                (Asked::State(reply), Progress::Done(Answer::State(state))) => reply.send(*state),
+                _ => unreachable!("a command is executed, a question for the state gets a state"),
             }
         }
     }
@@ -408,21 +459,6 @@ impl<A: EventSourced> Receive<InspectOf<A>> for Entity<A> {
     }
 }
 
-impl<A: EventSourced> Receive<Refresh> for Entity<A> {
-    fn receive(
-        &mut self,
-        _: Refresh,
-        _: ReplyTo<()>,
-        ctx: &mut Context<'_, Self>,
-    ) -> Result<(), Failure> {
-        self.broken = true;
-        if self.in_flight == 0 {
-            self.reload(ctx);
-        }
-        Ok(())
-    }
-}
-
 /// The way to the entities of one type.
 pub struct Entities<A: EventSourced>(DynamicHandle<Uuid, Entity<A>>);
 
@@ -456,15 +492,6 @@ impl<A: EventSourced> Entities<A> {
             Ok(result) => result,
             Err(AskError::Lost(reason)) => Err(ExecuteError::Unknown(reason.to_string())),
             Err(undelivered) => Err(ExecuteError::Unavailable(undelivered.to_string())),
-        }
-    }
-
-    /// Has an entity load again what somebody else has written; one that is not in use will do so
-    /// anyway. Commands that are sent afterwards are decided on it.
-    pub fn refresh(&self, entity_id: Uuid) {
-        if let Some(entity) = self.0.get(&entity_id) {
-            // An entity that is gone, or has no room for the hint, notices at its next append.
-            drop(entity.tell(Refresh));
         }
     }
 

@@ -16,9 +16,9 @@ use ordershop_supervisors::{
 use tokio::sync::oneshot;
 
 /// How many transactions one batch holds at most.
-pub const MAX_BATCH_TRANSACTIONS: usize = 1024;
+const MAX_BATCH_TRANSACTIONS: usize = 1024;
 /// How many messages wait for the journal at most; more are refused at once.
-pub const JOURNAL_CAPACITY: usize = 16 * 1024;
+const JOURNAL_CAPACITY: usize = 16 * 1024;
 /// How many transactions the journal holds beside the batch in flight; more are refused at once.
 const MAX_WAITING: usize = 64 * 1024;
 
@@ -81,10 +81,7 @@ pub struct Journal {
 
 impl Journal {
     /// The journal of that log, as a child for a supervisor, and the handle through which it is used.
-    pub fn child(
-        log: Arc<dyn EventLog>,
-        cell: CellBuilder<Self>,
-    ) -> (JournalHandle, ChildSpec) {
+    pub fn child(log: Arc<dyn EventLog>, cell: CellBuilder<Self>) -> (JournalHandle, ChildSpec) {
         let (handle, spec) = cell.capacity(JOURNAL_CAPACITY).factory(move |_| {
             let log = Arc::clone(&log);
             async move {
@@ -107,11 +104,8 @@ impl Journal {
         }
         self.in_flight = true;
         let count = self.waiting.len().min(MAX_BATCH_TRANSACTIONS);
-        let (transactions, answers): (Vec<_>, Vec<_>) = self
-            .waiting
-            .drain(..count)
-            .map(|append| (append.transaction, append.answer))
-            .unzip();
+        let (transactions, answers): (Vec<_>, Vec<_>) =
+            self.waiting.drain(..count).map(|append| (append.transaction, append.answer)).unzip();
         let cursors = std::mem::take(&mut self.cursors)
             .into_iter()
             .map(|((name, topic), position)| (name, topic, position))

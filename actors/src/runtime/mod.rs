@@ -16,12 +16,12 @@ mod subscription;
 
 pub use decision::{Decision, decide, event_id};
 pub use entity::{
-    Entities, EntityOptions, EntityState, Entity, Execute, ExecuteError, Executed, Inspect,
+    Entities, Entity, EntityOptions, EntityState, Execute, ExecuteError, Executed, Inspect,
 };
 pub use event_sourced::EventSourced;
 pub use journal::{AppendError, Journal, JournalHandle};
 pub use reader::{Reader, ReaderHandle};
-pub use replay::{Replayed, ReplayError, replay};
+pub use replay::{ReplayError, Replayed, replay};
 pub use subscription::{
-    Handler, HandlerError, HandlerFuture, Subscription, SubscriptionOptions, Start,
+    Handler, HandlerError, HandlerFuture, Start, Subscription, SubscriptionOptions,
 };

@@ -114,10 +114,9 @@ impl Reader {
             return;
         }
         ctx.spawn(done, move |reader, finished, ctx| {
-            match finished {
-                Ok(()) => reader.serve(subscriber, ctx),
-                // Its next incarnation subscribes again, from its own cursor.
-                Err(_) => tracing::debug!(subscriber = %subscriber.name, "subscription ended"),
+            // Without a word it is gone: its next incarnation subscribes from its own cursor.
+            if finished.is_ok() {
+                reader.serve(subscriber, ctx);
             }
             Ok(())
         });

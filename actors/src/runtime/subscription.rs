@@ -113,7 +113,7 @@ impl<H: Handler> Subscription<H> {
                         subscription.finished.finish(entry);
                     }
                     // A reader that is gone has nobody to tell.
-                    drop(work.finished.send(()));
+                    let _gone = work.finished.send(());
                     subscription.save_soon(ctx);
                 }
                 Err(error) => {
@@ -183,10 +183,9 @@ async fn begin(log: &dyn EventLog, options: &SubscriptionOptions) -> Result<Posi
     for topic in &options.topics {
         let position = match options.start {
             Start::Beginning => None,
-            Start::Cursor => log
-                .cursor(Arc::clone(&options.name), *topic)
-                .await
-                .map_err(Failure::new)?,
+            Start::Cursor => {
+                log.cursor(Arc::clone(&options.name), *topic).await.map_err(Failure::new)?
+            }
         };
         from.push((*topic, position.unwrap_or_default()));
     }

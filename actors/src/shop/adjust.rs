@@ -55,12 +55,8 @@ impl CommandHandler<AdjustStock> for EntityCommands<Inventory> {
         }
         for _ in 0..MAX_ATTEMPTS {
             let transaction = self.plan(&adjust).await?;
-            let written: Vec<_> = transaction.writes.iter().map(|write| write.entity_id).collect();
             match self.journal.append(transaction).await? {
                 Ok(committed) => {
-                    for write in &written {
-                        self.entities.refresh(*write);
-                    }
                     return Ok(Accepted::default().at(topics::INVENTORY, Some(committed.last())));
                 }
                 Err(Refusal::Version { .. }) => {}
@@ -124,4 +120,3 @@ impl EntityCommands<Inventory> {
         })
     }
 }
-

@@ -91,9 +91,7 @@ impl CommandBus for LocalBus {
             Serve { command_id, verb, time_us }
         }
         match command {
-            ShopCommand::Customers(verb) => {
-                ask(&self.customers, serve(command_id, time_us, verb))
-            }
+            ShopCommand::Customers(verb) => ask(&self.customers, serve(command_id, time_us, verb)),
             ShopCommand::Products(verb) => ask(&self.products, serve(command_id, time_us, verb)),
             ShopCommand::Inventory(verb) => ask(&self.inventory, serve(command_id, time_us, verb)),
             ShopCommand::Orders(verb) => ask(&self.orders, serve(command_id, time_us, verb)),

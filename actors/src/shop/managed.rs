@@ -98,9 +98,8 @@ impl<E: Managed> EntityCommands<E> {
         if references.is_empty() {
             return Ok(Facts::default());
         }
-        let facts = Facts::look_up(self.log.as_ref(), references.clone())
-            .await
-            .map_err(unavailable)?;
+        let facts =
+            Facts::look_up(self.log.as_ref(), references.clone()).await.map_err(unavailable)?;
         let further: Vec<_> =
             drafts.iter().flat_map(|draft| E::further_references(draft, &facts)).collect();
         if further.is_empty() {
@@ -155,9 +154,9 @@ impl<E: Managed> EntityCommands<E> {
             let of_element = |error: CommandError| {
                 if batch { error.of_element(index) } else { error }
             };
-            let decision = decided.map_err(of_element)?.ok_or_else(|| {
-                CommandError::Conflict("creating it led to nothing".to_owned())
-            })?;
+            let decision = decided
+                .map_err(of_element)?
+                .ok_or_else(|| CommandError::Conflict("creating it led to nothing".to_owned()))?;
             for (key, _) in &decision.claims {
                 if claimed_by.insert(Arc::clone(key), index).is_some() {
                     return Err(of_element(CommandError::Conflict(E::taken(key))));
@@ -192,4 +191,3 @@ const fn topic<E: Managed>() -> ordershop_store::Topic {
 pub(super) fn entity_id(command_id: Uuid, index: usize) -> Uuid {
     Uuid::new_v5(&command_id, &(index as u64).to_be_bytes())
 }
-

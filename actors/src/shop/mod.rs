@@ -20,7 +20,7 @@ mod service;
 pub mod topics;
 
 pub use adjust::{Direction, StockChange};
-pub use bus::{CommandBus, LocalBus, ShopCommand};
+pub use bus::{CommandBus, CommandFuture, LocalBus, ShopCommand};
 pub use command::{Accepted, CommandError, Invalid, Serve, Verb};
 pub use facts::{Facts, Reference};
 pub use inventory::InventoryContext;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ordershop_domain::{CustomerDraft, CustomerFacts, OrderEvent};
+use ordershop_domain::{CustomerDraft, CustomerFacts, OrderEvent, OrderFacts, ProductIds};
 use ordershop_store::{Action, Entry};
 
 use super::{Mail, MsgHandle, Purpose};
@@ -25,15 +25,7 @@ fn mail(entry: &Entry) -> Result<Option<Mail>, serde_json::Error> {
         }
         (topics::ORDER, Action::Created) => match serde_json::from_str(&entry.data)? {
             OrderEvent::OrderPlaced { product_ids, facts, .. } => {
-                let mut text = String::from("thank you for your order of ");
-                text.push_str(&match product_ids.as_slice().len() {
-                    1 => "1 product:\n".to_owned(),
-                    many => format!("{many} products:\n"),
-                });
-                for (id, pieces) in product_ids.counts() {
-                    let name = facts.product(id).map_or("a product", |product| product.name.as_str());
-                    text.push_str(&format!("\n  {pieces} x {name}"));
-                }
+                let text = thanks(&product_ids, &facts);
                 Some(Mail::about(entry, Purpose::Thanks, &facts.customer, &text))
             }
             OrderEvent::OrderChanged { .. } | OrderEvent::OrderDeleted {} => None,
@@ -41,6 +33,19 @@ fn mail(entry: &Entry) -> Result<Option<Mail>, serde_json::Error> {
         _ => None,
     };
     Ok(mail)
+}
+
+/// How many products were ordered, and their names.
+fn thanks(product_ids: &ProductIds, facts: &OrderFacts) -> String {
+    let names = product_ids.counts().into_iter().map(|(id, pieces)| {
+        let name = facts.product(id).map_or("a product", |product| product.name.as_str());
+        format!("\n  {pieces} x {name}")
+    });
+    let products = match product_ids.as_slice().len() {
+        1 => "1 product".to_owned(),
+        many => format!("{many} products"),
+    };
+    format!("thank you for your order of {products}:\n{}", names.collect::<String>())
 }
 
 fn customer(entry: &Entry) -> Result<CustomerFacts, serde_json::Error> {

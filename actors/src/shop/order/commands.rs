@@ -62,7 +62,7 @@ impl OrderCommands {
             ids.push(id);
             orders.push((id, OrderCommand::Place { id, draft, facts }));
         }
-        let take = Stock::look_up(self.log.as_ref(), counts).await?.to_take()?;
+        let take = Stock::look_up(self.log.as_ref(), counts).await?.taken()?;
         let purpose = Purpose::Place(orders);
         let drive = Drive { command_id, purpose, take, give: Vec::new() };
         let Driven { result, positions } = self.drive(intent_id(command_id, 0), drive).await?;
@@ -80,7 +80,9 @@ impl OrderCommands {
         draft: Option<OrderDraft>,
     ) -> Result<Accepted, CommandError> {
         let facts = match &draft {
-            Some(draft) => Some(plan::facts(draft, &self.facts(std::slice::from_ref(draft)).await?)?),
+            Some(draft) => {
+                Some(plan::facts(draft, &self.facts(std::slice::from_ref(draft)).await?)?)
+            }
             None => None,
         };
         for attempt in 0..MAX_PLANS {
@@ -126,8 +128,8 @@ impl OrderCommands {
             Some(draft) => plan::difference(before, &draft.product_ids),
             None => (Vec::new(), before.counts()),
         };
-        let take = Stock::look_up(self.log.as_ref(), take).await?.to_take()?;
-        let give = Stock::look_up(self.log.as_ref(), give).await?.to_give();
+        let take = Stock::look_up(self.log.as_ref(), take).await?.taken()?;
+        let give = Stock::look_up(self.log.as_ref(), give).await?.given();
         Ok((take, give))
     }
 

@@ -22,7 +22,7 @@ use super::OpenIntents;
 use super::open_intents::ticket;
 use super::stock::{StockAnswer, StockOf};
 use crate::runtime::{
-    AppendError, Entities, Execute, ExecuteError, JournalHandle, Replayed, decide, replay,
+    AppendError, Entities, Execute, ExecuteError, Executed, JournalHandle, Replayed, decide, replay,
 };
 use crate::shop::{CommandError, topics};
 
@@ -131,14 +131,14 @@ impl SagaDriver {
                     (saga.take().collect(), saga.give().to_vec())
                 });
                 let command = IntentCommand::Open { id: self.intent_id, take, give };
-                self.append(step, tries, "open", command, ctx);
+                self.append(step, tries, "open", &command, ctx);
             }
             Step::Reject(reason) => {
-                self.append(step, tries, "reject", IntentCommand::Reject { reason }, ctx);
+                self.append(step, tries, "reject", &IntentCommand::Reject { reason }, ctx);
             }
             Step::Close { ref written_off } => {
                 let command = IntentCommand::Close { written_off: written_off.clone() };
-                self.append(step, tries, "close", command, ctx);
+                self.append(step, tries, "close", &command, ctx);
             }
             Step::Confirm => self.confirm(tries, ctx),
             Step::Reserve(line) => {
@@ -220,16 +220,16 @@ impl SagaDriver {
         step: Step,
         tries: u32,
         name: &str,
-        command: IntentCommand,
+        command: &IntentCommand,
         ctx: &mut Context<'_, Self>,
     ) {
         let command_id = Uuid::new_v5(&self.intent_id, name.as_bytes());
-        match self.intent_write(command_id, &command) {
+        match self.intent_write(command_id, command) {
             Ok(Some(write)) => {
                 let append =
                     self.context.journal.append(transaction(command_id, vec![write.clone()]));
                 ctx.spawn(append, move |driver, outcome, ctx| {
-                    driver.appended(step, tries, write, outcome, ctx)
+                    driver.appended(step, tries, &write, outcome, ctx)
                 });
             }
             // The log says so already, or something else; the saga must hear what.
@@ -251,14 +251,14 @@ impl SagaDriver {
         &mut self,
         step: Step,
         tries: u32,
-        write: EntityWrite,
+        write: &EntityWrite,
         outcome: Result<Outcome, AppendError>,
         ctx: &mut Context<'_, Self>,
     ) -> Result<(), Failure> {
         match outcome {
             Ok(Ok(committed)) => {
                 self.saw(topics::ORDER, Some(committed.last()));
-                self.took(&write)?;
+                self.took(write)?;
                 let input = match step {
                     Step::Open => {
                         let ticket = ticket(committed.ids.first().copied().unwrap_or_default());
@@ -276,15 +276,11 @@ impl SagaDriver {
                 self.advance(Input::DecisionStale, ctx);
                 Ok(())
             }
-            Ok(Err(_)) => {
-                self.look(step, tries, ctx);
-                Ok(())
-            }
             Err(error) if step == Step::Open && !error.leaves_outcome_open() => {
                 self.give_up(CommandError::from(error), ctx);
                 Ok(())
             }
-            Err(_) => {
+            Ok(Err(_)) | Err(_) => {
                 self.look(step, tries, ctx);
                 Ok(())
             }
@@ -337,11 +333,12 @@ impl SagaDriver {
 
     /// Writes the orders and the confirmation, in one append.
     fn confirm(&mut self, tries: u32, ctx: &mut Context<'_, Self>) {
-        let Some((command_id, purpose)) = &self.work else { return };
+        let Some((command_id, purpose)) = &self.work else {
+            return;
+        };
         let command_id = *command_id;
-        let write = match self.intent_write(command_id, &IntentCommand::Confirm) {
-            Ok(Some(write)) => write,
-            Ok(None) | Err(_) => return self.look(Step::Confirm, tries, ctx),
+        let Ok(Some(write)) = self.intent_write(command_id, &IntentCommand::Confirm) else {
+            return self.look(Step::Confirm, tries, ctx);
         };
         match purpose {
             Purpose::Place(orders) => {
@@ -354,7 +351,7 @@ impl SagaDriver {
                 }
                 let append = self.context.journal.append(transaction(command_id, writes));
                 ctx.spawn(append, move |driver, outcome, ctx| {
-                    driver.appended(Step::Confirm, tries, write, outcome, ctx)
+                    driver.appended(Step::Confirm, tries, &write, outcome, ctx)
                 });
             }
             Purpose::Change(order_id, order) => {
@@ -363,7 +360,7 @@ impl SagaDriver {
                 let execute = Execute { command_id, command: order.clone(), companions };
                 let change = async move { orders.execute(order_id, execute).await };
                 ctx.spawn(change, move |driver, result, ctx| {
-                    driver.order_answered(tries, &write, result, ctx)
+                    driver.order_answered(tries, &write, &result, ctx)
                 });
             }
         }
@@ -373,7 +370,7 @@ impl SagaDriver {
         &mut self,
         tries: u32,
         write: &EntityWrite,
-        result: Result<crate::runtime::Executed, ExecuteError<OrderRejection>>,
+        result: &Result<Executed, ExecuteError<OrderRejection>>,
         ctx: &mut Context<'_, Self>,
     ) -> Result<(), Failure> {
         match result {
@@ -447,7 +444,9 @@ impl SagaDriver {
     fn bar(&mut self, ctx: &mut Context<'_, Self>) {
         let command_id = Uuid::new_v5(&self.intent_id, b"bar");
         let bar = IntentCommand::Bar { id: self.intent_id };
-        let Ok(Some(write)) = self.intent_write(command_id, &bar) else { return };
+        let Ok(Some(write)) = self.intent_write(command_id, &bar) else {
+            return;
+        };
         let append = self.context.journal.append(transaction(command_id, vec![write]));
         ctx.spawn(append, |driver, outcome, ctx| match outcome {
             Ok(Ok(_)) => {

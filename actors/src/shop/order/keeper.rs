@@ -51,10 +51,7 @@ impl IntentKeeper {
             let (sagas, open_intents) = (sagas.clone(), open_intents.clone());
             async move {
                 let cursor = log.cursor(CursorName::from(CURSOR), topics::ORDER).await;
-                let saved = cursor
-                    .map_err(Failure::new)?
-                    .unwrap_or_default()
-                    .of(Action::Internal);
+                let saved = cursor.map_err(Failure::new)?.unwrap_or_default().of(Action::Internal);
                 let unfinished = unfinished(log.as_ref(), saved).await?;
                 for (intent_id, ticket) in &unfinished {
                     open_intents.opened(*intent_id, *ticket);

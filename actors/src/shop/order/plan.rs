@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 use crate::shop::{CommandError, Facts, Reference, topics};
 
+/// Products, and how many pieces of each.
+pub(super) type Counts = Vec<(Uuid, u64)>;
+
 /// The entities that an order mentions.
 pub(super) fn references(draft: &OrderDraft) -> Vec<Reference> {
     let products = draft.product_ids.counts().into_iter().map(|(id, _)| product(id));
@@ -49,10 +52,7 @@ const NO_RECORD: Uuid = Uuid::nil();
 
 impl Stock {
     /// Finds the records of these products, as the log has them now.
-    pub(super) async fn look_up(
-        log: &dyn EventLog,
-        counts: Vec<(Uuid, u64)>,
-    ) -> Result<Self, CommandError> {
+    pub(super) async fn look_up(log: &dyn EventLog, counts: Counts) -> Result<Self, CommandError> {
         let keys: Vec<UniqueKey> =
             counts.iter().map(|(product, _)| Inventory::key_of(*product).into()).collect();
         let holders = log
@@ -72,7 +72,7 @@ impl Stock {
     }
 
     /// The lines, to be taken: every product must have a record.
-    pub(super) fn to_take(self) -> Result<Vec<Line>, CommandError> {
+    pub(super) fn taken(self) -> Result<Vec<Line>, CommandError> {
         match self.lines.iter().find(|line| line.inventory_id == NO_RECORD) {
             Some(line) => Err(CommandError::Conflict(format!(
                 "product {} has no inventory, so none of it is in stock",
@@ -83,14 +83,14 @@ impl Stock {
     }
 
     /// The lines, to be given back, with or without a record.
-    pub(super) fn to_give(self) -> Vec<Line> {
+    pub(super) fn given(self) -> Vec<Line> {
         self.lines
     }
 }
 
 /// How many pieces of each product all these orders hold, in the order of first mention.
-pub(super) fn pieces_of<'a>(orders: impl IntoIterator<Item = &'a ProductIds>) -> Vec<(Uuid, u64)> {
-    let mut counts: Vec<(Uuid, u64)> = Vec::new();
+pub(super) fn pieces_of<'a>(orders: impl IntoIterator<Item = &'a ProductIds>) -> Counts {
+    let mut counts: Counts = Vec::new();
     let mut place = std::collections::HashMap::new();
     for (product, pieces) in orders.into_iter().flat_map(ProductIds::counts) {
         let at = *place.entry(product).or_insert(counts.len());
@@ -103,10 +103,7 @@ pub(super) fn pieces_of<'a>(orders: impl IntoIterator<Item = &'a ProductIds>) ->
 }
 
 /// What must be taken and what goes back when one content takes the place of another.
-pub(super) fn difference(
-    before: &ProductIds,
-    after: &ProductIds,
-) -> (Vec<(Uuid, u64)>, Vec<(Uuid, u64)>) {
+pub(super) fn difference(before: &ProductIds, after: &ProductIds) -> (Counts, Counts) {
     let (before, after) = (before.counts(), after.counts());
     let more = |of: &[(Uuid, u64)], than: &[(Uuid, u64)]| {
         of.iter()
