@@ -83,10 +83,7 @@ pub fn encode_into<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, format: Format, v
 pub fn decode<'a, T: Deserialize<'a>>(format: Format, bytes: &'a [u8]) -> Result<T, CodecError> {
     let found = Format::of(bytes)?;
     if found != format {
-        return Err(CodecError::Format {
-            expected: format.number(),
-            found: found.number(),
-        });
+        return Err(CodecError::Format { expected: format.number(), found: found.number() });
     }
     if bytes.len() > DECODE_LIMIT_BYTES {
         return Err(CodecError::TooLong(bytes.len()));
@@ -135,29 +132,17 @@ mod tests {
         assert!(matches!(decode::<u32>(FORMAT, &[]), Err(CodecError::Empty)));
         assert!(matches!(
             decode::<u32>(Format::new(8), &bytes),
-            Err(CodecError::Format {
-                expected: 8,
-                found: 7
-            })
+            Err(CodecError::Format { expected: 8, found: 7 })
         ));
-        assert!(matches!(
-            decode::<u64>(FORMAT, &bytes),
-            Err(CodecError::Malformed(_))
-        ));
+        assert!(matches!(decode::<u64>(FORMAT, &bytes), Err(CodecError::Malformed(_))));
         bytes.push(0);
-        assert!(matches!(
-            decode::<u32>(FORMAT, &bytes),
-            Err(CodecError::Trailing(1))
-        ));
+        assert!(matches!(decode::<u32>(FORMAT, &bytes), Err(CodecError::Trailing(1))));
     }
 
     #[test]
     fn a_length_beyond_the_limit_is_refused_before_it_is_allocated() {
         let mut bytes = vec![FORMAT.number()];
         bytes.extend_from_slice(&u64::MAX.to_le_bytes());
-        assert!(matches!(
-            decode::<String>(FORMAT, &bytes),
-            Err(CodecError::Malformed(_))
-        ));
+        assert!(matches!(decode::<String>(FORMAT, &bytes), Err(CodecError::Malformed(_))));
     }
 }

@@ -24,15 +24,9 @@ pub struct EntryId {
 
 impl EntryId {
     /// The position before every entry.
-    pub const ZERO: Self = Self {
-        seconds: 0,
-        micros: 0,
-    };
+    pub const ZERO: Self = Self { seconds: 0, micros: 0 };
     /// The position behind every entry.
-    pub const MAX: Self = Self {
-        seconds: u64::MAX,
-        micros: u64::MAX,
-    };
+    pub const MAX: Self = Self { seconds: u64::MAX, micros: u64::MAX };
 
     /// The id with these two numbers, in the order of their text.
     pub const fn new(seconds: u64, micros: u64) -> Self {
@@ -42,10 +36,7 @@ impl EntryId {
     /// The id of a moment, in microseconds since the Unix epoch; a moment before it is zero.
     pub const fn from_unix_micros(micros: i64) -> Self {
         let micros = if micros < 0 { 0 } else { micros.unsigned_abs() };
-        Self {
-            seconds: micros / MICROS_PER_SECOND,
-            micros: micros % MICROS_PER_SECOND,
-        }
+        Self { seconds: micros / MICROS_PER_SECOND, micros: micros % MICROS_PER_SECOND }
     }
 
     /// The number before the dash: Unix time in seconds.
@@ -62,15 +53,9 @@ impl EntryId {
     #[must_use]
     pub const fn next(self) -> Self {
         if self.micros + 1 >= MICROS_PER_SECOND {
-            Self {
-                seconds: self.seconds + 1,
-                micros: 0,
-            }
+            Self { seconds: self.seconds + 1, micros: 0 }
         } else {
-            Self {
-                seconds: self.seconds,
-                micros: self.micros + 1,
-            }
+            Self { seconds: self.seconds, micros: self.micros + 1 }
         }
     }
 }

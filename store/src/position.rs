@@ -46,10 +46,7 @@ pub struct Positions(BTreeMap<Topic, Position>);
 impl Positions {
     /// The start of each of these topics.
     pub fn start(topics: impl IntoIterator<Item = Topic>) -> Self {
-        topics
-            .into_iter()
-            .map(|topic| (topic, Position::START))
-            .collect()
+        topics.into_iter().map(|topic| (topic, Position::START)).collect()
     }
 
     /// How far it has come in that topic; the start, where the topic is none of its own.
@@ -59,10 +56,7 @@ impl Positions {
 
     /// Counts this entry as finished.
     pub fn finish(&mut self, entry: &Entry) {
-        self.0
-            .entry(entry.topic)
-            .or_default()
-            .advance(entry.action, entry.id);
+        self.0.entry(entry.topic).or_default().advance(entry.action, entry.id);
     }
 
     /// The topics and how far it has come in each, in the order of their names.

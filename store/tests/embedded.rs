@@ -47,10 +47,7 @@ impl Fixture for Small {
 
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder is made");
-        Self {
-            folder,
-            clock: Arc::new(StoppableClock(AtomicI64::new(RUNNING))),
-        }
+        Self { folder, clock: Arc::new(StoppableClock(AtomicI64::new(RUNNING))) }
     }
 
     async fn open(&self) -> Embedded {
@@ -72,16 +69,11 @@ impl Fixture for Usual {
     type Log = Embedded;
 
     async fn new() -> Self {
-        Self {
-            small: Small::new().await,
-        }
+        Self { small: Small::new().await }
     }
 
     async fn open(&self) -> Embedded {
-        let options = Options {
-            clock: self.small.clock.clone(),
-            ..Options::default()
-        };
+        let options = Options { clock: self.small.clock.clone(), ..Options::default() };
         Embedded::open(self.small.folder.path(), &TOPICS, options).expect("the log opens")
     }
 

@@ -22,9 +22,7 @@ const SEGMENT: &str = "segment-1.bin";
 const FIRST_SEGMENT: &str = "00000000000000000000.log";
 
 fn path_of(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
 /// The bytes of a fixture; where it is missing and is to be made, `bytes` become it.
@@ -69,10 +67,7 @@ fn records() -> Vec<(&'static str, Record<'static>)> {
                     key: "order/new",
                     entity_id: 0x0223_4567_89ab_cdef_fedc_ba98_7654_3210,
                 },
-                KeyRecord {
-                    key: "",
-                    entity_id: 0x0723_4567_89ab_cdef_fedc_ba98_7654_3210,
-                },
+                KeyRecord { key: "", entity_id: 0x0723_4567_89ab_cdef_fedc_ba98_7654_3210 },
             ],
         }),
     };
@@ -84,11 +79,7 @@ fn records() -> Vec<(&'static str, Record<'static>)> {
         end: None,
         ..entry.clone()
     };
-    let cursor = CursorRecord {
-        name: "mails",
-        topic: "order",
-        position: position(),
-    };
+    let cursor = CursorRecord { name: "mails", topic: "order", position: position() };
     vec![
         ("entry-1.bin", Record::Entry(entry)),
         ("entry-inner-1.bin", Record::Entry(inner)),
@@ -125,10 +116,7 @@ impl Clock for Stopped {
 }
 
 fn open(folder: &Path) -> Embedded {
-    let options = Options {
-        clock: Arc::new(Stopped),
-        ..Options::default()
-    };
+    let options = Options { clock: Arc::new(Stopped), ..Options::default() };
     Embedded::open(folder, &TOPICS, options).expect("the log opens")
 }
 
@@ -143,11 +131,7 @@ fn batches() -> [Batch; 2] {
         data: "{}".into(),
     };
     let entity_id = Uuid::from_u128(1);
-    let write = |expected, events| EntityWrite {
-        entity_id,
-        expected,
-        events,
-    };
+    let write = |expected, events| EntityWrite { entity_id, expected, events };
     let transaction = |writes, command: u128| Transaction {
         topic: TOPICS[1],
         command_id: Uuid::from_u128(command),
@@ -158,15 +142,9 @@ fn batches() -> [Batch; 2] {
     };
     let first = vec![event(10, Action::Created), event(11, Action::Internal)];
     [
+        Batch { transactions: vec![transaction(vec![write(0, first)], 20)], cursors: vec![] },
         Batch {
-            transactions: vec![transaction(vec![write(0, first)], 20)],
-            cursors: vec![],
-        },
-        Batch {
-            transactions: vec![transaction(
-                vec![write(2, vec![event(12, Action::Deleted)])],
-                21,
-            )],
+            transactions: vec![transaction(vec![write(2, vec![event(12, Action::Deleted)])], 21)],
             cursors: vec![("mails".into(), TOPICS[0], position())],
         },
     ]
@@ -177,13 +155,7 @@ async fn written_segment() -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a folder is made");
     let log = open(folder.path());
     for batch in batches() {
-        assert!(
-            log.append(batch)
-                .await
-                .expect("the log takes a batch")
-                .iter()
-                .all(Result::is_ok)
-        );
+        assert!(log.append(batch).await.expect("the log takes a batch").iter().all(Result::is_ok));
     }
     drop(log);
     fs::read(folder.path().join(FIRST_SEGMENT)).expect("the segment is there")
@@ -201,19 +173,10 @@ async fn a_stored_segment_opens_and_goes_on() {
     let bytes = fixture(SEGMENT, &written_segment().await);
     fs::write(folder.path().join(FIRST_SEGMENT), &bytes).unwrap();
     let log = open(folder.path());
-    let opened = Opened {
-        entries: 3,
-        segments: 1,
-        bytes: bytes.len() as u64,
-        torn_bytes_cut: 0,
-    };
+    let opened = Opened { entries: 3, segments: 1, bytes: bytes.len() as u64, torn_bytes_cut: 0 };
     assert_eq!(log.opened(), opened);
     let page = log.read(Positions::start(TOPICS), 10).await.unwrap();
-    let ids: Vec<_> = page
-        .entries
-        .iter()
-        .map(|entry| (entry.id, entry.action))
-        .collect();
+    let ids: Vec<_> = page.entries.iter().map(|entry| (entry.id, entry.action)).collect();
     let expected = [
         (EntryId::new(1_700_000_000, 999_999), Action::Created),
         (EntryId::new(1_700_000_001, 0), Action::Internal),
@@ -221,14 +184,8 @@ async fn a_stored_segment_opens_and_goes_on() {
     ];
     assert_eq!(ids, expected);
     assert_eq!(&*page.entries[2].document, r#"{"id":"1"}"#);
-    assert_eq!(
-        log.cursor("mails".into(), TOPICS[0]).await.unwrap(),
-        Some(position())
-    );
-    let holders = log
-        .holders(TOPICS[1], vec!["order/1".into()])
-        .await
-        .unwrap();
+    assert_eq!(log.cursor("mails".into(), TOPICS[0]).await.unwrap(), Some(position()));
+    let holders = log.holders(TOPICS[1], vec!["order/1".into()]).await.unwrap();
     assert_eq!(holders, [Some(Uuid::from_u128(1))]);
     let again = log.append(batches()[0].clone()).await.unwrap();
     assert_eq!(again[0].as_ref().unwrap().ids, [ids[0].0, ids[1].0]);

@@ -22,11 +22,7 @@ const BATCH: u64 = 3;
 
 /// From byte to byte in proving runs, else in steps that meet every part of a record.
 fn step() -> usize {
-    if std::env::var_os("ORDERSHOP_PROVE").is_some() {
-        1
-    } else {
-        13
-    }
+    if std::env::var_os("ORDERSHOP_PROVE").is_some() { 1 } else { 13 }
 }
 
 fn open_with(folder: &Path, options: Options) -> Result<Embedded, LogError> {
@@ -39,10 +35,7 @@ fn open(folder: &Path) -> Result<Embedded, LogError> {
 
 /// With segments that hold two batches.
 fn tiny() -> Options {
-    Options {
-        segment_bytes: 2000,
-        ..Options::default()
-    }
+    Options { segment_bytes: 2000, ..Options::default() }
 }
 
 /// The batch of that number: three transactions, one of them of another topic.
@@ -61,43 +54,27 @@ fn batch(number: u64) -> Batch {
             topic: TOPICS[usize::from(place == 1)],
             command_id: event.event_id,
             cause: None,
-            writes: vec![EntityWrite {
-                entity_id,
-                expected: number,
-                events: vec![event],
-            }],
+            writes: vec![EntityWrite { entity_id, expected: number, events: vec![event] }],
             claims: vec![],
             releases: vec![],
         }
     };
-    Batch {
-        transactions: (0..BATCH).map(transaction).collect(),
-        cursors: vec![],
-    }
+    Batch { transactions: (0..BATCH).map(transaction).collect(), cursors: vec![] }
 }
 
 /// Appends batches up to that number.
 async fn append(log: &Embedded, numbers: std::ops::Range<u64>) {
     for number in numbers {
-        let outcomes = log
-            .append(batch(number))
-            .await
-            .expect("the log takes a batch");
+        let outcomes = log.append(batch(number)).await.expect("the log takes a batch");
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     }
 }
 
 /// How many batches there are; each of them whole.
 async fn batches(log: &Embedded) -> u64 {
-    let page = log
-        .read(Positions::start(TOPICS), 4096)
-        .await
-        .expect("the log can be read");
+    let page = log.read(Positions::start(TOPICS), 4096).await.expect("the log can be read");
     let entries = page.entries.len() as u64;
-    assert_eq!(
-        (entries % BATCH, entries),
-        (0, log.opened().entries.max(entries))
-    );
+    assert_eq!((entries % BATCH, entries), (0, log.opened().entries.max(entries)));
     for (entry, number) in page.entries.iter().zip(0..) {
         assert_eq!(entry.event_id.as_u128(), number, "they are in order");
     }
@@ -119,18 +96,13 @@ async fn log_with(count: u64, options: Options) -> (TempDir, Vec<u64>) {
 fn segments(folder: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(folder).expect("the folder is there");
     let paths = files.map(|file| file.expect("it can be listed").path());
-    let mut paths: Vec<_> = paths
-        .filter(|p| p.extension().is_some_and(|e| e == "log"))
-        .collect();
+    let mut paths: Vec<_> = paths.filter(|p| p.extension().is_some_and(|e| e == "log")).collect();
     paths.sort_unstable();
     paths
 }
 
 fn total(folder: &Path) -> u64 {
-    segments(folder)
-        .iter()
-        .map(|path| fs::metadata(path).expect("it is there").len())
-        .sum()
+    segments(folder).iter().map(|path| fs::metadata(path).expect("it is there").len()).sum()
 }
 
 /// The places in a segment file at which its records begin.
@@ -149,11 +121,7 @@ fn records_of(bytes: &[u8]) -> Vec<u64> {
 
 fn assert_corrupt(result: Result<Embedded, LogError>, path: &Path, offset: u64, what: &str) {
     match result {
-        Err(LogError::Corrupt {
-            path: found,
-            offset: at,
-            reason,
-        }) => {
+        Err(LogError::Corrupt { path: found, offset: at, reason }) => {
             assert_eq!((&*found, at), (path, offset), "{what}: {reason}");
         }
         Err(other) => panic!("{what}: {other}"),
@@ -175,17 +143,8 @@ async fn a_changed_byte_before_the_last_batch_is_corruption() {
             fs::write(&path, &bytes).unwrap();
             let begins = starts.iter().rev().find(|&&start| start <= at as u64);
             let what = format!("byte {at}");
-            assert_corrupt(
-                open(folder.path()),
-                &path,
-                begins.copied().unwrap_or(0),
-                &what,
-            );
-            assert_eq!(
-                fs::read(&path).unwrap(),
-                bytes,
-                "a corrupt file is left as it is"
-            );
+            assert_corrupt(open(folder.path()), &path, begins.copied().unwrap_or(0), &what);
+            assert_eq!(fs::read(&path).unwrap(), bytes, "a corrupt file is left as it is");
         }
     }
     fs::write(&path, &good).unwrap();
@@ -202,6 +161,9 @@ async fn a_cut_at_any_byte_of_the_last_batch_leaves_the_earlier_ones() {
         let log = open(folder.path()).unwrap();
         assert_eq!(log.opened().torn_bytes_cut, length - ends[2]);
         assert_eq!((batches(&log).await, total(folder.path())), (2, ends[2]));
+        if !(length - ends[2]).is_multiple_of(step() as u64) {
+            continue;
+        }
         append(&log, 2..4).await;
         drop(log);
         let log = open(folder.path()).unwrap();
@@ -231,11 +193,7 @@ async fn a_tail_of_anything_is_cut() {
     let path = segments(folder.path()).remove(0);
     let good = fs::read(&path).unwrap();
     let noise = |n: u64| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56).to_le_bytes()[0];
-    let tails = [
-        vec![0; 1 << 20],
-        vec![0xff; 1 << 20],
-        (0..1 << 20).map(noise).collect(),
-    ];
+    let tails = [vec![0; 1 << 20], vec![0xff; 1 << 20], (0..1 << 20).map(noise).collect()];
     for tail in tails {
         fs::write(&path, [&good[..], &tail[..]].concat()).unwrap();
         let log = open(folder.path()).unwrap();
@@ -253,7 +211,11 @@ async fn batches_that_do_not_follow_each_other_are_corruption() {
     let missing = [&good[..end(1)], &good[end(2)..]].concat();
     let twice = [&good[..end(2)], &good[end(1)..]].concat();
     let back = [&good[..end(4)], &good[end(0)..end(1)]].concat();
-    for (bytes, offset) in [(missing, ends[1]), (twice, ends[2]), (back, ends[4])] {
+    let (other, other_ends) = log_with(4, Options::default()).await;
+    let other = fs::read(&segments(other.path())[0]).unwrap();
+    let foreign = [&good[..end(3)], &other[usize::try_from(other_ends[3]).unwrap()..]].concat();
+    let cases = [(missing, ends[1]), (twice, ends[2]), (back, ends[4]), (foreign, ends[3])];
+    for (bytes, offset) in cases {
         fs::write(&path, bytes).unwrap();
         assert_corrupt(open(folder.path()), &path, offset, "another batch");
     }
@@ -265,10 +227,7 @@ async fn a_log_of_many_segments_opens_and_is_read_as_one() {
     let files = segments(folder.path());
     assert!(files.len() > 5, "{files:?}");
     let log = open_with(folder.path(), tiny()).unwrap();
-    assert_eq!(
-        (log.opened().segments, log.opened().bytes),
-        (files.len(), ends[20])
-    );
+    assert_eq!((log.opened().segments, log.opened().bytes), (files.len(), ends[20]));
     assert_eq!(batches(&log).await, 20);
     append(&log, 20..30).await;
     drop(log);
@@ -289,12 +248,7 @@ async fn any_damage_to_an_earlier_segment_is_corruption() {
         bytes[at] ^= 0x04;
         fs::write(path, &bytes).unwrap();
         let begins = starts.iter().rev().find(|&&start| start <= at as u64);
-        assert_corrupt(
-            open(folder.path()),
-            path,
-            begins.copied().unwrap_or(0),
-            "a byte",
-        );
+        assert_corrupt(open(folder.path()), path, begins.copied().unwrap_or(0), "a byte");
     }
     for length in (0..good.len()).step_by(step()) {
         fs::write(path, &good[..length]).unwrap();
@@ -304,12 +258,7 @@ async fn any_damage_to_an_earlier_segment_is_corruption() {
         }
     }
     fs::write(path, [&good[..], &[0]].concat()).unwrap();
-    assert_corrupt(
-        open(folder.path()),
-        path,
-        good.len() as u64,
-        "a byte too many",
-    );
+    assert_corrupt(open(folder.path()), path, good.len() as u64, "a byte too many");
 }
 
 #[tokio::test]
@@ -372,20 +321,14 @@ async fn a_crash_right_after_a_segment_was_begun_costs_nothing() {
     let files = segments(folder.path());
     let last = files.last().unwrap();
     let bytes = fs::read(last).unwrap();
-    for length in 36..bytes.len().min(600) {
+    for length in (36..bytes.len()).step_by(step()) {
         fs::write(last, &bytes[..length]).unwrap();
         let log = open_with(folder.path(), tiny()).unwrap();
-        assert_eq!(
-            log.opened().torn_bytes_cut,
-            length as u64 - SEGMENT_HEADER_BYTES
-        );
+        assert_eq!(log.opened().torn_bytes_cut, length as u64 - SEGMENT_HEADER_BYTES);
         assert_eq!(batches(&log).await, 6);
         append(&log, 6..8).await;
         drop(log);
-        for file in segments(folder.path())
-            .iter()
-            .filter(|file| !files.contains(file))
-        {
+        for file in segments(folder.path()).iter().filter(|file| !files.contains(file)) {
             fs::remove_file(file).unwrap();
         }
     }
@@ -400,11 +343,7 @@ async fn other_files_are_left_alone_and_false_segments_refused() {
     fs::create_dir(folder.path().join("lost+found")).unwrap();
     assert_eq!(batches(&open(folder.path()).unwrap()).await, 2);
     assert!(folder.path().join("core.new").exists());
-    for name in [
-        "1.log",
-        "+0000000000000000001.log",
-        "0000000000000000000a.log",
-    ] {
+    for name in ["1.log", "+0000000000000000001.log", "0000000000000000000a.log"] {
         let path = folder.path().join(name);
         fs::write(&path, "").unwrap();
         match open(folder.path()) {
@@ -414,10 +353,7 @@ async fn other_files_are_left_alone_and_false_segments_refused() {
         fs::remove_file(&path).unwrap();
     }
     let file = folder.path().join("notes.txt");
-    assert!(
-        matches!(open(&file), Err(LogError::Io { .. })),
-        "a file is no folder"
-    );
+    assert!(matches!(open(&file), Err(LogError::Io { .. })), "a file is no folder");
 }
 
 #[tokio::test]
@@ -430,17 +366,9 @@ async fn a_topic_that_the_program_does_not_know_is_refused() {
     assert_eq!(batches(&open(folder.path()).unwrap()).await, 2);
     let log = open(folder.path()).unwrap();
     let nobody = Topic::new("nobody");
-    assert!(matches!(
-        log.ends(vec![nobody]).await,
-        Err(LogError::Unknown { .. })
-    ));
+    assert!(matches!(log.ends(vec![nobody]).await, Err(LogError::Unknown { .. })));
     let cursors = vec![("c".into(), nobody, Position::START)];
-    let set = log
-        .append(Batch {
-            transactions: vec![],
-            cursors,
-        })
-        .await;
+    let set = log.append(Batch { transactions: vec![], cursors }).await;
     assert!(matches!(set, Err(LogError::Unknown { .. })));
 }
 

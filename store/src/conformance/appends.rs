@@ -13,11 +13,7 @@ pub async fn a_transaction_is_accepted_whole<F: Fixture>() {
     let fixture = F::new().await;
     let log = fixture.open().await;
     let writes = vec![
-        write(
-            entity(1),
-            0,
-            &[Action::Created, Action::Updated, Action::Internal],
-        ),
+        write(entity(1), 0, &[Action::Created, Action::Updated, Action::Internal]),
         write(entity(2), 0, &[Action::Created, Action::Deleted]),
     ];
     let committed = commit(&log, transaction(PEOPLE, command(1), writes)).await;
@@ -25,10 +21,7 @@ pub async fn a_transaction_is_accepted_whole<F: Fixture>() {
     let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
     assert_eq!(ids, committed.ids);
     assert_eq!(committed.last(), ids[4]);
-    let events: Vec<_> = entries
-        .iter()
-        .map(|e| (e.entity_id, e.version, e.action))
-        .collect();
+    let events: Vec<_> = entries.iter().map(|e| (e.entity_id, e.version, e.action)).collect();
     assert_eq!(events[0], (entity(1), 1, Action::Created));
     assert_eq!(events[2], (entity(1), 3, Action::Internal));
     assert_eq!(events[4], (entity(2), 2, Action::Deleted));
@@ -38,16 +31,10 @@ pub async fn a_transaction_is_accepted_whole<F: Fixture>() {
 pub async fn a_transaction_is_refused_whole<F: Fixture>() {
     let fixture = F::new().await;
     let log = fixture.open().await;
-    let writes = vec![
-        write(entity(1), 0, &[Action::Created]),
-        write(entity(2), 1, &[Action::Updated]),
-    ];
+    let writes =
+        vec![write(entity(1), 0, &[Action::Created]), write(entity(2), 1, &[Action::Updated])];
     let outcome = append_one(&log, transaction(PEOPLE, command(1), writes)).await;
-    let refusal = Refusal::Version {
-        entity_id: entity(2),
-        expected: 1,
-        actual: 0,
-    };
+    let refusal = Refusal::Version { entity_id: entity(2), expected: 1, actual: 0 };
     assert_eq!(outcome, Err(refusal));
     assert!(read_all(&log, &TOPICS).await.is_empty());
 }
@@ -69,11 +56,7 @@ pub async fn transactions_of_a_batch_are_decided_one_after_the_other<F: Fixture>
     .await;
     let accepted: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
     assert_eq!(accepted, [true, true, false, true, true]);
-    let refusal = Refusal::Version {
-        entity_id: entity(1),
-        expected: 1,
-        actual: 2,
-    };
+    let refusal = Refusal::Version { entity_id: entity(1), expected: 1, actual: 2 };
     assert_eq!(outcomes[2], Err(refusal));
     assert_eq!(read_all(&log, &TOPICS).await.len(), 4);
 }
@@ -85,11 +68,7 @@ pub async fn another_version_than_the_expected_one_is_refused<F: Fixture>() {
     commit(&log, one(PEOPLE, 1, entity(1), 0)).await;
     for expected in [0, 2, u64::MAX - 1, u64::MAX] {
         let outcome = append_one(&log, one(PEOPLE, 2, entity(1), expected)).await;
-        let refusal = Refusal::Version {
-            entity_id: entity(1),
-            expected,
-            actual: 1,
-        };
+        let refusal = Refusal::Version { entity_id: entity(1), expected, actual: 1 };
         assert_eq!(outcome, Err(refusal));
     }
     assert_eq!(read_all(&log, &TOPICS).await.len(), 1);
@@ -99,25 +78,13 @@ pub async fn another_version_than_the_expected_one_is_refused<F: Fixture>() {
 pub async fn versions_have_no_gaps<F: Fixture>() {
     let fixture = F::new().await;
     let log = fixture.open().await;
-    let actions = [
-        Action::Created,
-        Action::Internal,
-        Action::Updated,
-        Action::Deleted,
-    ];
+    let actions = [Action::Created, Action::Internal, Action::Updated, Action::Deleted];
     for (expected, action) in (0..20).zip(actions.into_iter().cycle()) {
         let writes = vec![write(entity(1), expected, &[action])];
         commit(&log, transaction(PEOPLE, command(expected.into()), writes)).await;
-        commit(
-            &log,
-            one(PEOPLE, 1000 + u128::from(expected), entity(2), expected),
-        )
-        .await;
+        commit(&log, one(PEOPLE, 1000 + u128::from(expected), entity(2), expected)).await;
     }
-    let page = log
-        .read_entity(PEOPLE, entity(1), 0, 100)
-        .await
-        .expect("it can be read");
+    let page = log.read_entity(PEOPLE, entity(1), 0, 100).await.expect("it can be read");
     let versions: Vec<_> = page.entries.iter().map(|entry| entry.version).collect();
     assert_eq!(versions, (1..=20).collect::<Vec<_>>());
 }
@@ -126,11 +93,7 @@ pub async fn versions_have_no_gaps<F: Fixture>() {
 pub async fn an_entry_holds_what_was_given<F: Fixture>() {
     let fixture = F::new().await;
     let log = fixture.open().await;
-    let mut given = transaction(
-        THINGS,
-        command(1),
-        vec![write(entity(1), 0, &[Action::Created])],
-    );
+    let mut given = transaction(THINGS, command(1), vec![write(entity(1), 0, &[Action::Created])]);
     given.cause = Some(Uuid::from_u128(77));
     let event = &mut given.writes[0].events[0];
     event.document = "{\"name\":\"Zoë \\u0000 \u{1f980}\n\"}".into();
@@ -139,19 +102,10 @@ pub async fn an_entry_holds_what_was_given<F: Fixture>() {
     let committed = commit(&log, given).await;
     let entries = read_all(&log, &[THINGS]).await;
     let entry = &entries[0];
-    assert_eq!(
-        (entry.id, entry.topic, entry.action),
-        (committed.ids[0], THINGS, event.action)
-    );
-    assert_eq!(
-        (entry.event_id, entry.entity_id),
-        (event.event_id, entity(1))
-    );
+    assert_eq!((entry.id, entry.topic, entry.action), (committed.ids[0], THINGS, event.action));
+    assert_eq!((entry.event_id, entry.entity_id), (event.event_id, entity(1)));
     assert_eq!((&entry.kind, entry.schema), (&event.kind, event.schema));
-    assert_eq!(
-        (&entry.document, &entry.data),
-        (&event.document, &event.data)
-    );
+    assert_eq!((&entry.document, &entry.data), (&event.document, &event.data));
     assert_eq!((entry.version, entry.command_id), (1, command(1)));
     assert_eq!(entry.cause, Some(Uuid::from_u128(77)));
     assert!(entry.time_us >= 0);
@@ -177,11 +131,7 @@ pub async fn ill_formed_transactions_are_refused<F: Fixture>() {
     for bad in bad {
         let good = one(THINGS, 9, bad.command_id, 0);
         let outcomes = append(&log, vec![bad, good]).await;
-        assert!(
-            matches!(outcomes[0], Err(Refusal::Malformed(_))),
-            "{:?}",
-            outcomes[0]
-        );
+        assert!(matches!(outcomes[0], Err(Refusal::Malformed(_))), "{:?}", outcomes[0]);
         assert!(outcomes[1].is_ok());
     }
     assert!(read_all(&log, &[PEOPLE]).await.is_empty());

@@ -28,9 +28,8 @@ pub async fn writers_at_once_leave_no_gap_and_lose_nothing<F: Fixture>() {
     let fixture = F::new().await;
     let log = Arc::new(fixture.open().await);
     let reader = tokio::spawn(follow(Arc::clone(&log), WRITERS * APPENDS_PER_WRITER));
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|writer| tokio::spawn(keep_writing(Arc::clone(&log), writer)))
-        .collect();
+    let writers: Vec<_> =
+        (0..WRITERS).map(|writer| tokio::spawn(keep_writing(Arc::clone(&log), writer))).collect();
     let mut written = Written::default();
     for writer in writers {
         let Written { accepted, refused } = writer.await.expect("the writer ends");
@@ -39,10 +38,7 @@ pub async fn writers_at_once_leave_no_gap_and_lose_nothing<F: Fixture>() {
     }
     let seen = reader.await.expect("the reader ends");
     let entries = read_all(&*log, &[PEOPLE]).await;
-    assert_eq!(
-        seen,
-        entries.iter().map(|entry| entry.id).collect::<Vec<_>>()
-    );
+    assert_eq!(seen, entries.iter().map(|entry| entry.id).collect::<Vec<_>>());
     assert!(seen.is_sorted_by(|a, b| a < b), "each once, in order");
 
     let mut versions = HashMap::<Uuid, u64>::new();
@@ -53,17 +49,8 @@ pub async fn writers_at_once_leave_no_gap_and_lose_nothing<F: Fixture>() {
     }
     let there: HashSet<_> = entries.iter().map(|entry| entry.command_id).collect();
     assert_eq!(there.len(), entries.len(), "each command once");
-    assert_eq!(
-        there,
-        written.accepted.iter().copied().collect(),
-        "all that was accepted"
-    );
-    assert!(
-        written
-            .refused
-            .iter()
-            .all(|command| !there.contains(command))
-    );
+    assert_eq!(there, written.accepted.iter().copied().collect(), "all that was accepted");
+    assert!(written.refused.iter().all(|command| !there.contains(command)));
     let log = Arc::into_inner(log).expect("nobody else has the log");
     drop(log);
     assert_eq!(read_all(&fixture.open().await, &[PEOPLE]).await, entries);

@@ -5,10 +5,7 @@ use super::{Fixture, PEOPLE, THINGS, TOPICS};
 use crate::{Batch, CursorName, EntryId, EventLog, Position, Topic};
 
 async fn set(log: &impl EventLog, name: &str, topic: Topic, position: Position) {
-    let batch = Batch {
-        transactions: vec![],
-        cursors: vec![(name.into(), topic, position)],
-    };
+    let batch = Batch { transactions: vec![], cursors: vec![(name.into(), topic, position)] };
     log.append(batch).await.expect("the cursor is set");
 }
 
@@ -28,17 +25,10 @@ pub async fn everything_is_there_after_opening_again<F: Fixture>() {
     for version in 0..30 {
         commit(&log, one(PEOPLE, version.into(), entity(1), version)).await;
         let mut claiming = one(THINGS, version.into(), entity(version.into()), 0);
-        claiming
-            .claims
-            .push((key(&version.to_string()), entity(version.into())));
+        claiming.claims.push((key(&version.to_string()), entity(version.into())));
         let cursors = vec![("c".into(), PEOPLE, somewhere(version))];
-        let batch = Batch {
-            transactions: vec![claiming],
-            cursors,
-        };
-        log.append(batch).await.expect("a batch")[0]
-            .as_ref()
-            .expect("it is accepted");
+        let batch = Batch { transactions: vec![claiming], cursors };
+        log.append(batch).await.expect("a batch")[0].as_ref().expect("it is accepted");
     }
     let entries = read_all(&log, &TOPICS).await;
     let ends = log.ends(TOPICS.to_vec()).await.expect("they are known");
@@ -46,25 +36,15 @@ pub async fn everything_is_there_after_opening_again<F: Fixture>() {
     for round in 0_u64..2 {
         let log = fixture.open().await;
         assert_eq!(read_all(&log, &TOPICS).await[..60], entries);
-        let latest = log
-            .latest(THINGS, vec![entity(7)])
-            .await
-            .expect("they are known");
+        let latest = log.latest(THINGS, vec![entity(7)]).await.expect("they are known");
         assert_eq!(latest[0].as_ref().map(|entry| entry.version), Some(1));
         let holders = log.holders(THINGS, vec![key("29"), key("30")]).await;
         assert_eq!(holders.expect("they are known"), [Some(entity(29)), None]);
         assert_eq!(get(&log, "c", PEOPLE).await, Some(somewhere(29)));
         if round == 0 {
-            assert_eq!(
-                log.ends(TOPICS.to_vec()).await.expect("they are known"),
-                ends
-            );
+            assert_eq!(log.ends(TOPICS.to_vec()).await.expect("they are known"), ends);
         }
-        let next = commit(
-            &log,
-            one(PEOPLE, 100 + u128::from(round), entity(1), 30 + round),
-        )
-        .await;
+        let next = commit(&log, one(PEOPLE, 100 + u128::from(round), entity(1), 30 + round)).await;
         assert!(ends.of(PEOPLE).last() < next.last());
     }
 }
@@ -77,15 +57,8 @@ pub async fn the_last_set_cursor_counts<F: Fixture>() {
     set(&log, "a", PEOPLE, somewhere(7)).await;
     set(&log, "a", PEOPLE, somewhere(5)).await;
     assert_eq!(get(&log, "a", PEOPLE).await, Some(somewhere(5)));
-    let cursors = [3, 4]
-        .map(|seconds| ("a".into(), PEOPLE, somewhere(seconds)))
-        .to_vec();
-    log.append(Batch {
-        transactions: vec![],
-        cursors,
-    })
-    .await
-    .expect("they are set");
+    let cursors = [3, 4].map(|seconds| ("a".into(), PEOPLE, somewhere(seconds))).to_vec();
+    log.append(Batch { transactions: vec![], cursors }).await.expect("they are set");
     assert_eq!(get(&log, "a", PEOPLE).await, Some(somewhere(4)));
     drop(log);
     let log = fixture.open().await;

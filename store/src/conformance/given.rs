@@ -44,51 +44,26 @@ pub(super) fn event(entity_id: Uuid, version: u64, action: Action) -> NewEvent {
 /// The write of an event for each of these actions.
 pub(super) fn write(entity_id: Uuid, expected: u64, actions: &[Action]) -> EntityWrite {
     let versions = (1..).map(|count| expected.saturating_add(count));
-    let events = actions
-        .iter()
-        .zip(versions)
-        .map(|(a, version)| event(entity_id, version, *a));
-    EntityWrite {
-        entity_id,
-        expected,
-        events: events.collect(),
-    }
+    let events = actions.iter().zip(versions).map(|(a, version)| event(entity_id, version, *a));
+    EntityWrite { entity_id, expected, events: events.collect() }
 }
 
 /// A transaction without keys.
 pub(super) fn transaction(topic: Topic, command_id: Uuid, writes: Vec<EntityWrite>) -> Transaction {
     let (claims, releases) = (Vec::new(), Vec::new());
-    Transaction {
-        topic,
-        command_id,
-        cause: None,
-        writes,
-        claims,
-        releases,
-    }
+    Transaction { topic, command_id, cause: None, writes, claims, releases }
 }
 
 /// The transaction that makes one event of one entity; its command's number is given.
 pub(super) fn one(topic: Topic, number: u128, entity_id: Uuid, expected: u64) -> Transaction {
-    let action = if expected == 0 {
-        Action::Created
-    } else {
-        Action::Updated
-    };
-    transaction(
-        topic,
-        command(number),
-        vec![write(entity_id, expected, &[action])],
-    )
+    let action = if expected == 0 { Action::Created } else { Action::Updated };
+    transaction(topic, command(number), vec![write(entity_id, expected, &[action])])
 }
 
 /// Appends these transactions as one batch.
 pub(super) async fn append(log: &impl EventLog, transactions: Vec<Transaction>) -> Vec<Outcome> {
     let count = transactions.len();
-    let batch = Batch {
-        transactions,
-        cursors: Vec::new(),
-    };
+    let batch = Batch { transactions, cursors: Vec::new() };
     let outcomes = log.append(batch).await.expect("the log takes a batch");
     assert_eq!(outcomes.len(), count, "one outcome for each transaction");
     outcomes
@@ -96,17 +71,12 @@ pub(super) async fn append(log: &impl EventLog, transactions: Vec<Transaction>) 
 
 /// Appends this transaction alone.
 pub(super) async fn append_one(log: &impl EventLog, transaction: Transaction) -> Outcome {
-    append(log, vec![transaction])
-        .await
-        .pop()
-        .expect("there is one outcome")
+    append(log, vec![transaction]).await.pop().expect("there is one outcome")
 }
 
 /// Appends this transaction, which is accepted.
 pub(super) async fn commit(log: &impl EventLog, transaction: Transaction) -> Committed {
-    append_one(log, transaction)
-        .await
-        .expect("the transaction is accepted")
+    append_one(log, transaction).await.expect("the transaction is accepted")
 }
 
 /// All entries of these topics behind `after`, read in pages of `limit`.
@@ -117,18 +87,9 @@ pub(super) async fn read_behind(
 ) -> Vec<Arc<Entry>> {
     let mut entries = Vec::new();
     loop {
-        let page = log
-            .read(after.clone(), limit)
-            .await
-            .expect("the log can be read");
-        assert!(
-            page.entries.len() <= limit,
-            "a page holds no more than was asked for"
-        );
-        assert!(
-            !page.more || !page.entries.is_empty(),
-            "there is more, so a page holds some"
-        );
+        let page = log.read(after.clone(), limit).await.expect("the log can be read");
+        assert!(page.entries.len() <= limit, "a page holds no more than was asked for");
+        assert!(!page.more || !page.entries.is_empty(), "there is more, so a page holds some");
         page.entries.iter().for_each(|entry| after.finish(entry));
         entries.extend(page.entries);
         if !page.more {

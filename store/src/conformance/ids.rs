@@ -11,11 +11,7 @@ async fn append_some(log: &impl EventLog, round: u64) -> Vec<EntryId> {
         let place = u128::from(number);
         let writes = vec![write(entity(place), round * 2, &[action; 2])];
         let command_id = command(u128::from(round) * 10 + place);
-        ids.extend(
-            commit(log, transaction(PEOPLE, command_id, writes))
-                .await
-                .ids,
-        );
+        ids.extend(commit(log, transaction(PEOPLE, command_id, writes)).await.ids);
     }
     ids
 }
@@ -35,11 +31,7 @@ pub async fn ids_rise_over_all_streams_of_a_topic<F: Fixture>() {
     }
     assert_rising(&ids);
     assert!(ids.iter().all(|id| id.micros() < 1_000_000));
-    let read: Vec<_> = read_all(&log, &[PEOPLE])
-        .await
-        .iter()
-        .map(|entry| entry.id)
-        .collect();
+    let read: Vec<_> = read_all(&log, &[PEOPLE]).await.iter().map(|entry| entry.id).collect();
     assert_eq!(read, ids);
 }
 

@@ -33,13 +33,7 @@ pub async fn a_key_has_one_holder<F: Fixture>() {
     commit(&log, claiming(one(PEOPLE, 1, entity(1), 0), "a")).await;
     assert_eq!(holder(&log, PEOPLE, "a").await, Some(entity(1)));
     let outcome = append_one(&log, claiming(one(PEOPLE, 2, entity(2), 0), "a")).await;
-    assert_eq!(
-        outcome,
-        Err(Refusal::Taken {
-            key: key("a"),
-            holder: entity(1)
-        })
-    );
+    assert_eq!(outcome, Err(Refusal::Taken { key: key("a"), holder: entity(1) }));
     commit(&log, claiming(one(PEOPLE, 3, entity(1), 1), "a")).await;
     commit(&log, claiming(one(PEOPLE, 4, entity(2), 0), "b")).await;
     assert_eq!(holder(&log, PEOPLE, "a").await, Some(entity(1)));
@@ -64,11 +58,7 @@ pub async fn only_its_holder_releases_a_key<F: Fixture>() {
     let fixture = F::new().await;
     let log = fixture.open().await;
     commit(&log, claiming(one(PEOPLE, 1, entity(1), 0), "a")).await;
-    commit(
-        &log,
-        releasing(releasing(one(PEOPLE, 2, entity(2), 0), "a"), "b"),
-    )
-    .await;
+    commit(&log, releasing(releasing(one(PEOPLE, 2, entity(2), 0), "a"), "b")).await;
     assert_eq!(holder(&log, PEOPLE, "a").await, Some(entity(1)));
     drop(log);
     let log = fixture.open().await;
@@ -95,13 +85,7 @@ pub async fn keys_change_hands_within_a_batch<F: Fixture>() {
     .await;
     let accepted: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
     assert_eq!(accepted, [true, false, true, true, true]);
-    assert_eq!(
-        outcomes[1],
-        Err(Refusal::Taken {
-            key: key("a"),
-            holder: entity(1)
-        })
-    );
+    assert_eq!(outcomes[1], Err(Refusal::Taken { key: key("a"), holder: entity(1) }));
     assert_eq!(holder(&log, PEOPLE, "a").await, Some(entity(3)));
     drop(log);
     let log = fixture.open().await;
@@ -119,13 +103,7 @@ pub async fn a_refused_transaction_leaves_keys_alone<F: Fixture>() {
     two.claims.push((key("c"), entity(2)));
     let outcomes = append(&log, vec![late, two]).await;
     assert!(matches!(outcomes[0], Err(Refusal::Version { .. })));
-    assert_eq!(
-        outcomes[1],
-        Err(Refusal::Taken {
-            key: key("c"),
-            holder: entity(1)
-        })
-    );
+    assert_eq!(outcomes[1], Err(Refusal::Taken { key: key("c"), holder: entity(1) }));
     assert_eq!(holder(&log, PEOPLE, "a").await, Some(entity(1)));
     assert_eq!(holder(&log, PEOPLE, "b").await, None);
     assert_eq!(holder(&log, PEOPLE, "c").await, None);

@@ -52,9 +52,7 @@ pub(super) struct Model {
 impl Model {
     /// The entries of that entity.
     pub(super) fn entity(&self, topic: Topic, entity_id: Uuid) -> impl Iterator<Item = &Event> {
-        self.events
-            .iter()
-            .filter(move |event| event.entity == (topic, entity_id))
+        self.events.iter().filter(move |event| event.entity == (topic, entity_id))
     }
 
     /// The entity's version.
@@ -74,11 +72,7 @@ impl Model {
                 });
                 return match same {
                     Some(event) if number == 0 => Verdict::Again(event.of.0),
-                    _ => Verdict::Refused(Refusal::Version {
-                        entity_id,
-                        expected,
-                        actual,
-                    }),
+                    _ => Verdict::Refused(Refusal::Version { entity_id, expected, actual }),
                 };
             }
         }
@@ -91,10 +85,7 @@ impl Model {
         for (key, entity_id) in &transaction.claims {
             let holder = *keys.entry((topic, key.clone())).or_insert(*entity_id);
             if holder != *entity_id {
-                return Verdict::Refused(Refusal::Taken {
-                    key: key.clone(),
-                    holder,
-                });
+                return Verdict::Refused(Refusal::Taken { key: key.clone(), holder });
             }
         }
         self.keys = keys;

@@ -48,21 +48,11 @@ fn any_sent() -> impl Strategy<Value = Sent> {
     let off = prop_oneof![10 => Just(0), 1 => Just(-1), 1 => Just(1)];
     let actions = vec(select(Action::ALL.to_vec()), 1..4);
     let keys = || vec((select(KEYS.to_vec()), 0..ENTITIES), 0..3);
-    let new = (
-        select(TOPICS.to_vec()),
-        vec((0..ENTITIES, off, actions), 1..3),
-        keys(),
-        keys(),
-    );
+    let new = (select(TOPICS.to_vec()), vec((0..ENTITIES, off, actions), 1..3), keys(), keys());
     let new = new.prop_map(|(topic, mut writes, claims, releases)| {
         writes.sort_by_key(|(entity, ..)| *entity);
         writes.dedup_by_key(|(entity, ..)| *entity);
-        Sent::New {
-            topic,
-            writes,
-            claims,
-            releases,
-        }
+        Sent::New { topic, writes, claims, releases }
     });
     prop_oneof![4 => new, 1 => (0_usize..12).prop_map(Sent::Again)]
 }
@@ -79,11 +69,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 pub fn the_log_agrees_with_its_model<F: Fixture>() {
     let proves = std::env::var_os("ORDERSHOP_PROVE").is_some();
     let cases = if proves { PROVING_CASES } else { CASES };
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -138,13 +124,8 @@ async fn append(
         model.cursors.insert((name.clone(), topic), place);
         cursors.push((name, topic, place));
     }
-    let outcomes = log
-        .append(Batch {
-            transactions,
-            cursors,
-        })
-        .await
-        .expect("the log takes a batch");
+    let outcomes =
+        log.append(Batch { transactions, cursors }).await.expect("the log takes a batch");
     assert_eq!(outcomes.len(), verdicts.len());
     for (outcome, verdict) in outcomes.into_iter().zip(verdicts) {
         check(model, outcome, verdict);
@@ -155,12 +136,7 @@ async fn append(
 fn make(model: &Model, sent: &[Transaction], chosen: Sent) -> Option<Transaction> {
     let (topic, writes, claims, releases) = match chosen {
         Sent::Again(back) => return sent.iter().rev().nth(back).cloned(),
-        Sent::New {
-            topic,
-            writes,
-            claims,
-            releases,
-        } => (topic, writes, claims, releases),
+        Sent::New { topic, writes, claims, releases } => (topic, writes, claims, releases),
     };
     let writes = writes.into_iter().map(|(number, off, actions)| {
         let version = model.version(topic, entity(number));
@@ -168,9 +144,7 @@ fn make(model: &Model, sent: &[Transaction], chosen: Sent) -> Option<Transaction
     });
     let mut made = transaction(topic, command(sent.len() as u128), writes.collect());
     let keys = |keys: Vec<(&str, u128)>| {
-        keys.into_iter()
-            .map(|(name, number)| (key(name), entity(number)))
-            .collect()
+        keys.into_iter().map(|(name, number)| (key(name), entity(number))).collect()
     };
     (made.claims, made.releases) = (keys(claims), keys(releases));
     Some(made)
@@ -180,10 +154,7 @@ fn check(model: &mut Model, outcome: Outcome, verdict: Verdict) {
     match verdict {
         Verdict::Refused(refusal) => assert_eq!(outcome, Err(refusal)),
         Verdict::Again(number) => {
-            assert_eq!(
-                outcome.expect("it was accepted before").ids,
-                model.ids[number]
-            );
+            assert_eq!(outcome.expect("it was accepted before").ids, model.ids[number]);
         }
         Verdict::New(number) => {
             let ids = outcome.expect("it is accepted").ids;
@@ -192,14 +163,8 @@ fn check(model: &mut Model, outcome: Outcome, verdict: Verdict) {
             let topic = events.next().expect("it has events").entity.0;
             assert_eq!(ids.len(), events.count() + 1);
             let before = model.events.iter().take_while(|event| event.of.0 < number);
-            let last = before
-                .filter(|e| e.entity.0 == topic)
-                .last()
-                .map(|e| model.id(e));
-            assert!(
-                last < ids.first().copied(),
-                "ids rise from transaction to transaction"
-            );
+            let last = before.filter(|e| e.entity.0 == topic).last().map(|e| model.id(e));
+            assert!(last < ids.first().copied(), "ids rise from transaction to transaction");
             model.ids[number] = ids;
         }
     }
@@ -219,52 +184,27 @@ async fn compare(log: &impl EventLog, model: &Model, number: usize) {
         let read = read_behind(log, after.clone(), 1 + number % 5).await;
         let events = model.behind(&after);
         assert_eq!(read.len(), events.len());
-        read.iter()
-            .zip(&events)
-            .for_each(|(entry, event)| assert_same(model, entry, event));
+        read.iter().zip(&events).for_each(|(entry, event)| assert_same(model, entry, event));
         if round == 0 {
-            read.iter()
-                .step_by(2)
-                .take(number)
-                .for_each(|entry| after.finish(entry));
+            read.iter().step_by(2).take(number).for_each(|entry| after.finish(entry));
         }
     }
     for topic in TOPICS {
         let ends = log.ends(vec![topic]).await.expect("they are known");
         assert_eq!(ends.of(topic), model.end(topic));
         let names = KEYS.map(key).to_vec();
-        let holders = log
-            .holders(topic, names.clone())
-            .await
-            .expect("they are known");
-        let expected: Vec<Option<Uuid>> = names
-            .into_iter()
-            .map(|name| model.keys.get(&(topic, name)).copied())
-            .collect();
+        let holders = log.holders(topic, names.clone()).await.expect("they are known");
+        let expected: Vec<Option<Uuid>> =
+            names.into_iter().map(|name| model.keys.get(&(topic, name)).copied()).collect();
         assert_eq!(holders, expected);
-        let cursor = log
-            .cursor("reader".into(), topic)
-            .await
-            .expect("it is known");
-        assert_eq!(
-            cursor,
-            model.cursors.get(&("reader".into(), topic)).copied()
-        );
+        let cursor = log.cursor("reader".into(), topic).await.expect("it is known");
+        assert_eq!(cursor, model.cursors.get(&("reader".into(), topic)).copied());
         for entity_id in (0..ENTITIES).map(entity) {
             let events: Vec<_> = model.entity(topic, entity_id).collect();
-            let page = log
-                .read_entity(topic, entity_id, 0, 1000)
-                .await
-                .expect("a page");
+            let page = log.read_entity(topic, entity_id, 0, 1000).await.expect("a page");
             assert_eq!(page.entries.len(), events.len());
-            page.entries
-                .iter()
-                .zip(&events)
-                .for_each(|(entry, e)| assert_same(model, entry, e));
-            let latest = log
-                .latest(topic, vec![entity_id])
-                .await
-                .expect("it is known");
+            page.entries.iter().zip(&events).for_each(|(entry, e)| assert_same(model, entry, e));
+            let latest = log.latest(topic, vec![entity_id]).await.expect("it is known");
             match (&latest[0], events.last()) {
                 (Some(entry), Some(event)) => assert_same(model, entry, event),
                 (None, None) => {}

@@ -28,10 +28,7 @@ async fn fill(log: &impl EventLog) {
 }
 
 fn assert_in_order(entries: &[Arc<Entry>]) {
-    assert!(
-        entries.is_sorted_by(|a, b| (a.id, a.topic) < (b.id, b.topic)),
-        "merged by id"
-    );
+    assert!(entries.is_sorted_by(|a, b| (a.id, a.topic) < (b.id, b.topic)), "merged by id");
 }
 
 /// A stream holds the entries of its topic and action, all of them, in order.
@@ -42,21 +39,12 @@ pub async fn a_stream_holds_its_action_alone<F: Fixture>() {
     let all = read_all(&log, &[THINGS]).await;
     for action in Action::ALL {
         let expected: Vec<_> = all.iter().filter(|e| e.action == action).cloned().collect();
-        let page = log
-            .read_stream(THINGS, action, EntryId::ZERO, 100)
-            .await
-            .expect("a page");
+        let page = log.read_stream(THINGS, action, EntryId::ZERO, 100).await.expect("a page");
         assert_eq!((&page.entries, page.more), (&expected, false));
         let after = expected[4].id;
-        let page = log
-            .read_stream(THINGS, action, after, 3)
-            .await
-            .expect("a page");
+        let page = log.read_stream(THINGS, action, after, 3).await.expect("a page");
         assert_eq!((&page.entries[..], page.more), (&expected[5..8], true));
-        let page = log
-            .read_stream(THINGS, action, EntryId::MAX, 3)
-            .await
-            .expect("a page");
+        let page = log.read_stream(THINGS, action, EntryId::MAX, 3).await.expect("a page");
         assert_eq!((page.entries.len(), page.more), (0, false));
     }
 }
@@ -83,15 +71,10 @@ pub async fn each_stream_has_a_position_of_its_own<F: Fixture>() {
     let all = read_all(&log, &[PEOPLE]).await;
     let after = position([all[40].id, EntryId::ZERO, EntryId::MAX, all[10].id]);
     let after_things = Position::START;
-    let expected: Vec<_> = all
-        .iter()
-        .filter(|entry| after.is_before(entry.action, entry.id))
-        .cloned()
-        .collect();
+    let expected: Vec<_> =
+        all.iter().filter(|entry| after.is_before(entry.action, entry.id)).cloned().collect();
     assert!(!expected.is_empty() && expected.len() < all.len());
-    let both: Positions = [(PEOPLE, after), (THINGS, after_things)]
-        .into_iter()
-        .collect();
+    let both: Positions = [(PEOPLE, after), (THINGS, after_things)].into_iter().collect();
     let read = read_behind(&log, both, 7).await;
     let (people, things): (Vec<_>, Vec<_>) = read.into_iter().partition(|e| e.topic == PEOPLE);
     assert_eq!((&people, things.len()), (&expected, 48));
@@ -104,19 +87,10 @@ pub async fn pages_follow_each_other_without_gaps<F: Fixture>() {
     fill(&log).await;
     let all = read_all(&log, &TOPICS).await;
     for limit in [1, 2, 5, 31, 95, 96, 97] {
-        assert_eq!(
-            read_behind(&log, Positions::start(TOPICS), limit).await,
-            all
-        );
-        let page = log
-            .read(Positions::start(TOPICS), limit)
-            .await
-            .expect("a page");
+        assert_eq!(read_behind(&log, Positions::start(TOPICS), limit).await, all);
+        let page = log.read(Positions::start(TOPICS), limit).await.expect("a page");
         let count = page.entries.len();
-        assert!(
-            (1..=limit).contains(&count),
-            "an adapter may give less, but not nothing"
-        );
+        assert!((1..=limit).contains(&count), "an adapter may give less, but not nothing");
         assert_eq!((&page.entries[..], page.more), (&all[..count], count < 96));
     }
 }
@@ -140,28 +114,15 @@ pub async fn an_entity_is_read_by_its_versions<F: Fixture>() {
     let log = fixture.open().await;
     fill(&log).await;
     let all = read_all(&log, &[PEOPLE]).await;
-    let expected: Vec<_> = all
-        .into_iter()
-        .filter(|e| e.entity_id == entity(2))
-        .collect();
-    for (after, limit) in [(0, 100), (0, 5), (3, 4), (11, 10), (12, 10), (u64::MAX, 10)] {
-        let page = log
-            .read_entity(PEOPLE, entity(2), after, limit)
-            .await
-            .expect("a page");
-        let behind: Vec<_> = expected
-            .iter()
-            .filter(|e| e.version > after)
-            .cloned()
-            .collect();
+    let expected: Vec<_> = all.into_iter().filter(|e| e.entity_id == entity(2)).collect();
+    for (after, limit) in [(0, 100), (0, 12), (0, 5), (3, 4), (11, 10), (12, 10), (u64::MAX, 10)] {
+        let page = log.read_entity(PEOPLE, entity(2), after, limit).await.expect("a page");
+        let behind: Vec<_> = expected.iter().filter(|e| e.version > after).cloned().collect();
         let taken = behind.len().min(limit);
         assert_eq!(page.entries, behind[..taken]);
         assert_eq!(page.more, taken < behind.len());
     }
-    let nobody = log
-        .read_entity(PEOPLE, entity(99), 0, 10)
-        .await
-        .expect("a page");
+    let nobody = log.read_entity(PEOPLE, entity(99), 0, 10).await.expect("a page");
     assert_eq!((nobody.entries.len(), nobody.more), (0, false));
 }
 
@@ -171,14 +132,9 @@ pub async fn the_latest_entry_of_each_entity<F: Fixture>() {
     let log = fixture.open().await;
     fill(&log).await;
     let asked = vec![entity(3), entity(99), entity(0), entity(3)];
-    let latest = log
-        .latest(THINGS, asked.clone())
-        .await
-        .expect("they are known");
-    let found: Vec<_> = latest
-        .iter()
-        .map(|e| e.as_ref().map(|e| (e.topic, e.entity_id, e.version)))
-        .collect();
+    let latest = log.latest(THINGS, asked.clone()).await.expect("they are known");
+    let found: Vec<_> =
+        latest.iter().map(|e| e.as_ref().map(|e| (e.topic, e.entity_id, e.version))).collect();
     let last = |number| Some((THINGS, entity(number), 12));
     assert_eq!(found, [last(3), None, last(0), last(3)]);
 }
@@ -219,9 +175,7 @@ pub async fn waiting_ends_with_an_append<F: Fixture>() {
     });
     tokio::task::yield_now().await;
     let committed = commit(&*log, one(THINGS, 2, entity(1), 0)).await;
-    let woken = tokio::time::timeout(PATIENCE, waiting)
-        .await
-        .expect("it is woken");
+    let woken = tokio::time::timeout(PATIENCE, waiting).await.expect("it is woken");
     assert_eq!(woken.expect("it ends"), (THINGS, committed.last()));
 }
 

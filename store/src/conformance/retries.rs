@@ -22,16 +22,10 @@ pub async fn a_command_sent_twice_is_committed_once<F: Fixture>() {
     let fixture = F::new().await;
     let log = fixture.open().await;
     let first = commit(&log, one(PEOPLE, 1, entity(1), 0)).await;
-    assert_eq!(
-        append_one(&log, one(PEOPLE, 1, entity(1), 0)).await,
-        Ok(first)
-    );
+    assert_eq!(append_one(&log, one(PEOPLE, 1, entity(1), 0)).await, Ok(first));
     assert_eq!(read_all(&log, &TOPICS).await.len(), 1);
     let other = append_one(&log, one(PEOPLE, 2, entity(1), 0)).await;
-    assert!(
-        matches!(other, Err(Refusal::Version { .. })),
-        "another command is refused"
-    );
+    assert!(matches!(other, Err(Refusal::Version { .. })), "another command is refused");
 }
 
 /// However many commands came after it.
@@ -43,18 +37,10 @@ pub async fn a_command_is_found_behind_later_ones<F: Fixture>() {
     for version in 2..600 {
         commit(&log, one(PEOPLE, version.into(), entity(1), version)).await;
     }
-    assert_eq!(
-        append_one(&log, one(PEOPLE, 1, entity(1), 1)).await,
-        Ok(first)
-    );
+    assert_eq!(append_one(&log, one(PEOPLE, 1, entity(1), 1)).await, Ok(first));
     let before = append_one(&log, one(PEOPLE, 0, entity(1), 1)).await;
-    assert!(
-        matches!(before, Err(Refusal::Version { .. })),
-        "it stands before what was expected"
-    );
-    let last = append_one(&log, one(PEOPLE, 599, entity(1), 599))
-        .await
-        .map(|c| c.ids.len());
+    assert!(matches!(before, Err(Refusal::Version { .. })), "it stands before what was expected");
+    let last = append_one(&log, one(PEOPLE, 599, entity(1), 599)).await.map(|c| c.ids.len());
     assert_eq!(last, Ok(1));
     assert_eq!(read_all(&log, &TOPICS).await.len(), 600);
 }
@@ -109,14 +95,7 @@ pub async fn a_refused_command_may_be_accepted_later<F: Fixture>() {
     let fixture = F::new().await;
     let log = fixture.open().await;
     let refused = append_one(&log, several()).await;
-    assert_eq!(
-        refused,
-        Err(Refusal::Version {
-            entity_id: entity(2),
-            expected: 1,
-            actual: 0
-        })
-    );
+    assert_eq!(refused, Err(Refusal::Version { entity_id: entity(2), expected: 1, actual: 0 }));
     commit(&log, one(PEOPLE, 1, entity(2), 0)).await;
     assert_eq!(commit(&log, several()).await.ids.len(), 3);
 }

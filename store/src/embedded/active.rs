@@ -47,9 +47,7 @@ impl Active {
         if let Err(error) = self.disk.write_all_at(file, frames.as_bytes(), self.length) {
             return Err(self.undo(&error));
         }
-        self.disk
-            .sync(file)
-            .map_err(|error| self.failed("sync", &error))?;
+        self.disk.sync(file).map_err(|error| self.failed("sync", &error))?;
         let offset = self.segment.base + self.length;
         self.length += bytes;
         self.next_batch += 1;
@@ -85,10 +83,7 @@ impl Active {
         // Durable before anything else is written: a segment may be followed by another one only
         // if it holds nothing behind its last batch.
         let file = &self.segment.file;
-        let undone = self
-            .disk
-            .set_len(file, self.length)
-            .and_then(|()| self.disk.sync(file));
+        let undone = self.disk.set_len(file, self.length).and_then(|()| self.disk.sync(file));
         match undone {
             Ok(()) => LogError::Full(error.to_string()),
             Err(error) => self.failed("cut", &error),
@@ -96,9 +91,6 @@ impl Active {
     }
 
     fn failed(&self, doing: &str, error: &io::Error) -> LogError {
-        LogError::Failed(format!(
-            "cannot {doing} {}: {error}",
-            self.segment.path.display()
-        ))
+        LogError::Failed(format!("cannot {doing} {}: {error}", self.segment.path.display()))
     }
 }

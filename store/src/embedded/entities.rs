@@ -21,10 +21,7 @@ impl Default for Entities {
 impl Entities {
     /// Adds the offset of the entity's next entry.
     pub(super) fn push(&mut self, entity_id: Uuid, offset: u64) {
-        self.0[shard_of(entity_id)]
-            .entry(entity_id)
-            .or_default()
-            .push(offset);
+        self.0[shard_of(entity_id)].entry(entity_id).or_default().push(offset);
     }
 
     /// The entity's version: how many entries it has.
@@ -44,9 +41,7 @@ impl Entities {
     }
 
     fn offsets(&self, entity_id: Uuid) -> &[u64] {
-        self.0[shard_of(entity_id)]
-            .get(&entity_id)
-            .map_or(&[], Vec::as_slice)
+        self.0[shard_of(entity_id)].get(&entity_id).map_or(&[], Vec::as_slice)
     }
 }
 

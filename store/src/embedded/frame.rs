@@ -35,25 +35,8 @@ pub(super) struct Header {
 impl Header {
     /// The header at the start of `bytes`, if one can stand there at all.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, BadFrame> {
-        let (header, _) = bytes
-            .split_first_chunk::<HEADER_BYTES>()
-            .ok_or(BadFrame::Short)?;
-        let [
-            l0,
-            l1,
-            l2,
-            l3,
-            r0,
-            r1,
-            r2,
-            r3,
-            c0,
-            c1,
-            c2,
-            c3,
-            batch @ ..,
-            ends_batch,
-        ] = *header;
+        let (header, _) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(BadFrame::Short)?;
+        let [l0, l1, l2, l3, r0, r1, r2, r3, c0, c1, c2, c3, batch @ .., ends_batch] = *header;
         let length = u32::from_le_bytes([l0, l1, l2, l3]);
         let payload_bytes = usize::try_from(length).map_err(|_| BadFrame::Long(length))?;
         if payload_bytes > MAX_PAYLOAD_BYTES {
@@ -93,10 +76,7 @@ impl<'a> Frame<'a> {
         let header = Header::parse(bytes)?;
         let frame = bytes.get(..header.frame_bytes()).ok_or(BadFrame::Short)?;
         if crc_of(frame) == header.crc {
-            Ok(Self {
-                header,
-                payload: &frame[HEADER_BYTES..],
-            })
+            Ok(Self { header, payload: &frame[HEADER_BYTES..] })
         } else {
             Err(BadFrame::Crc)
         }
@@ -202,10 +182,7 @@ mod tests {
         assert_eq!((first.payload, first.header.chain), (&b"first"[..], 77));
         assert_eq!((first.header.batch, first.header.ends_batch), (9, false));
         let second = Frame::parse(&bytes[first.header.frame_bytes()..]).unwrap();
-        assert_eq!(
-            (second.payload, second.header.chain),
-            (&b"second"[..], first.header.crc)
-        );
+        assert_eq!((second.payload, second.header.chain), (&b"second"[..], first.header.crc));
         assert_eq!((second.header.crc, second.header.ends_batch), (chain, true));
     }
 

@@ -25,19 +25,13 @@ pub(super) struct Spot {
 
 impl Spot {
     fn new(id: EntryId, offset: u64) -> Option<Self> {
-        let id_us = id
-            .seconds()
-            .checked_mul(MICROS_PER_SECOND)?
-            .checked_add(id.micros())?;
+        let id_us = id.seconds().checked_mul(MICROS_PER_SECOND)?.checked_add(id.micros())?;
         (id.micros() < MICROS_PER_SECOND).then_some(Self { id_us, offset })
     }
 
     /// The id.
     pub(super) const fn id(self) -> EntryId {
-        EntryId::new(
-            self.id_us / MICROS_PER_SECOND,
-            self.id_us % MICROS_PER_SECOND,
-        )
+        EntryId::new(self.id_us / MICROS_PER_SECOND, self.id_us % MICROS_PER_SECOND)
     }
 }
 
@@ -67,14 +61,8 @@ pub(super) struct Index {
 impl Index {
     /// An empty index over that many topics; they are known here by their numbers.
     pub(super) fn new(topics: usize) -> Self {
-        let topics = std::iter::repeat_with(TopicIndex::default)
-            .take(topics)
-            .collect();
-        Self {
-            topics,
-            last_id: EntryId::ZERO,
-            entries: 0,
-        }
+        let topics = std::iter::repeat_with(TopicIndex::default).take(topics).collect();
+        Self { topics, last_id: EntryId::ZERO, entries: 0 }
     }
 
     /// The part for the topic of that number.

@@ -30,13 +30,7 @@ pub(super) struct Loader<'a> {
 impl<'a> Loader<'a> {
     /// A loader that reads at least `read_bytes` at once.
     pub(super) fn new(shared: &'a Shared, read_bytes: usize) -> Self {
-        Self {
-            shared,
-            segment: None,
-            start: 0,
-            window: Vec::new(),
-            read_bytes,
-        }
+        Self { shared, segment: None, start: 0, window: Vec::new(), read_bytes }
     }
 
     /// Those of the entries that fit in `max_bytes`, and at least one; and whether all did.
@@ -128,11 +122,7 @@ impl<'a> Loader<'a> {
 
     fn read(&mut self, offset: u64, bytes: usize) -> Result<Arc<Segment>, LogError> {
         let segment = self.shared.segments.holding(offset).ok_or_else(|| {
-            corrupt(
-                &self.shared.folder,
-                offset,
-                "no segment holds an entry that was found before",
-            )
+            corrupt(&self.shared.folder, offset, "no segment holds an entry that was found before")
         })?;
         let at = offset - segment.base;
         self.start = at;
@@ -141,11 +131,7 @@ impl<'a> Loader<'a> {
             read_up_to(&segment, &mut self.window, at).map_err(io_error("read", &segment.path))?;
         self.window.truncate(read);
         if read < bytes {
-            return Err(corrupt(
-                &segment.path,
-                at,
-                "the file ends within the record",
-            ));
+            return Err(corrupt(&segment.path, at, "the file ends within the record"));
         }
         self.segment = Some(Arc::clone(&segment));
         Ok(segment)
@@ -156,10 +142,7 @@ impl<'a> Loader<'a> {
 fn read_up_to(segment: &Segment, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
-        match segment
-            .file
-            .read_at(&mut buffer[filled..], at + filled as u64)
-        {
+        match segment.file.read_at(&mut buffer[filled..], at + filled as u64) {
             Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

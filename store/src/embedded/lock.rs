@@ -13,7 +13,7 @@ const FILE_NAME: &str = "LOCK";
 /// A locked log; it is free again when this is dropped, or when the process ends in any way.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -35,6 +35,16 @@ impl Lock {
         // For whoever wonders which process it is; the lock does not depend on it.
         file.set_len(0).map_err(io_error("write", &path))?;
         writeln!(file, "{}", std::process::id()).map_err(io_error("write", &path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    /// Unlocks at once: closing the file would not, while a process that is just being started still
+    /// has a copy of it.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "the lock of an event log ends only with the process");
+        }
     }
 }

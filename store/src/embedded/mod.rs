@@ -10,6 +10,7 @@
 
 mod active;
 mod clock;
+mod commands;
 mod disk;
 mod entities;
 mod error;
@@ -108,10 +109,7 @@ impl Embedded {
         let recovered = recover(folder, &topics, options.segment_bytes, disk)?;
         let tail = || Tail::new(options.tail_entries, options.tail_bytes);
         let tails = std::iter::repeat_with(tail).take(topics.len()).collect();
-        let view = View {
-            index: recovered.index,
-            tails,
-        };
+        let view = View { index: recovered.index, tails };
         let segments = Segments::new(recovered.segments);
         let shared = Arc::new(Shared::new(folder.to_owned(), topics, segments, view));
         let reader = Reader::new(Arc::clone(&shared), &options);
@@ -136,10 +134,7 @@ impl Embedded {
             room: Arc::new(Semaphore::new(QUEUE_APPENDS)),
             queue,
             ended_well,
-            running: Mutex::new(Some(Running {
-                writer,
-                _lock: lock,
-            })),
+            running: Mutex::new(Some(Running { writer, _lock: lock })),
         })
     }
 
@@ -162,9 +157,7 @@ impl Embedded {
         if writer.join().is_err() {
             tracing::error!("the writer thread of the event log had panicked");
         }
-        self.shared
-            .progress
-            .send_modify(|progress| progress.closed = true);
+        self.shared.progress.send_modify(|progress| progress.closed = true);
     }
 
     async fn enqueue(&self, batch: Batch) -> Result<Vec<Outcome>, LogError> {
@@ -178,14 +171,8 @@ impl Embedded {
         let room = Arc::clone(&self.room);
         let room = room.acquire_owned().await.map_err(|_| LogError::Closed)?;
         let (answer, answered) = oneshot::channel();
-        let request = Request {
-            batch,
-            answer,
-            room,
-        };
-        self.queue
-            .send(Message::Append(request))
-            .map_err(|_| self.ended())?;
+        let request = Request { batch, answer, room };
+        self.queue.send(Message::Append(request)).map_err(|_| self.ended())?;
         answered.await.unwrap_or_else(|_| Err(self.ended()))
     }
 
@@ -210,9 +197,7 @@ impl Embedded {
                 let view = self.shared.view();
                 topics.iter().any(|&(topic, position)| {
                     let end = view.index.topic(topic).end();
-                    Action::ALL
-                        .into_iter()
-                        .any(|a| position.is_before(a, end.of(a)))
+                    Action::ALL.into_iter().any(|a| position.is_before(a, end.of(a)))
                 })
             };
             if has_more {
@@ -270,10 +255,7 @@ impl EventLog for Embedded {
         Box::pin(async move {
             let topic = self.shared.number(topic)?;
             let view = self.shared.view();
-            Ok(keys
-                .iter()
-                .map(|key| view.index.topic(topic).holder(key))
-                .collect())
+            Ok(keys.iter().map(|key| view.index.topic(topic).holder(key)).collect())
         })
     }
 

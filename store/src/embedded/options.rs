@@ -8,7 +8,7 @@ use super::frame::MAX_PAYLOAD_BYTES;
 /// How an embedded log is run; none of it changes how its files are read.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// From how many bytes on a segment file is followed by a new one.
+    /// How many bytes a segment file has at most, unless a single batch has more. Each is kept open.
     pub segment_bytes: u64,
     /// How many bytes the events and keys of one transaction may have together, 16 MiB at most;
     /// a larger one is refused as ill-formed.

@@ -25,11 +25,7 @@ impl Reader {
     /// A reader of that log, with its bounds.
     pub(super) fn new(shared: Arc<Shared>, options: &Options) -> Self {
         let (max_entries, max_bytes) = (options.max_page_entries, options.max_page_bytes);
-        Self {
-            shared,
-            max_entries: max_entries.max(1),
-            max_bytes,
-        }
+        Self { shared, max_entries: max_entries.max(1), max_bytes }
     }
 
     /// All streams of these topics, merged by id.
@@ -41,10 +37,7 @@ impl Reader {
             for (topic, position) in after.iter() {
                 let topic = self.shared.number(topic)?;
                 for action in Action::ALL {
-                    let spots = view
-                        .index
-                        .topic(topic)
-                        .stream_behind(action, position.of(action));
+                    let spots = view.index.topic(topic).stream_behind(action, position.of(action));
                     streams.push((topic, spots));
                 }
             }
@@ -103,11 +96,7 @@ impl Reader {
             let last = |entity_id: &Uuid| Some(view.locate(topic, entities.last(*entity_id)?));
             entity_ids.iter().map(last).collect()
         };
-        if found
-            .iter()
-            .flatten()
-            .all(|located| located.entry.is_some())
-        {
+        if found.iter().flatten().all(|located| located.entry.is_some()) {
             return Ok(found.into_iter().map(|located| located?.entry).collect());
         }
         self.read_files(move |shared| {
@@ -124,15 +113,9 @@ impl Reader {
         let max_bytes = self.max_bytes;
         let in_memory = located.iter().all(|located| located.entry.is_some());
         let load = move |shared: &Shared| Loader::new(shared, read_bytes).load(located, max_bytes);
-        let (entries, complete) = if in_memory {
-            load(&self.shared)?
-        } else {
-            self.read_files(load).await?
-        };
-        Ok(Page {
-            entries,
-            more: more || !complete,
-        })
+        let (entries, complete) =
+            if in_memory { load(&self.shared)? } else { self.read_files(load).await? };
+        Ok(Page { entries, more: more || !complete })
     }
 
     /// Runs what reads files on a thread that may block.
@@ -166,10 +149,7 @@ impl Found {
         limit: usize,
     ) -> Self {
         let more = offsets.len() > limit;
-        let located = offsets
-            .take(limit)
-            .map(|offset| view.locate(topic, offset))
-            .collect();
+        let located = offsets.take(limit).map(|offset| view.locate(topic, offset)).collect();
         Self { located, more }
     }
 }
@@ -195,8 +175,5 @@ fn merge(view: &View, mut streams: Vec<(usize, &[Spot])>, limit: usize) -> Found
         }
         *spots = behind;
     }
-    Found {
-        located,
-        more: !heads.is_empty(),
-    }
+    Found { located, more: !heads.is_empty() }
 }

@@ -136,15 +136,9 @@ impl<'a> TransactionEnd<'a> {
     pub fn new(releases: &'a [(UniqueKey, Uuid)], claims: &'a [(UniqueKey, Uuid)]) -> Self {
         let records = |keys: &'a [(UniqueKey, Uuid)]| {
             keys.iter()
-                .map(|(key, entity_id)| KeyRecord {
-                    key,
-                    entity_id: entity_id.as_u128(),
-                })
+                .map(|(key, entity_id)| KeyRecord { key, entity_id: entity_id.as_u128() })
                 .collect()
         };
-        Self {
-            releases: records(releases),
-            claims: records(claims),
-        }
+        Self { releases: records(releases), claims: records(claims) }
     }
 }

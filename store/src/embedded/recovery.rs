@@ -63,20 +63,13 @@ pub(super) fn recover(
     }
     segment::sync_folder(folder).map_err(io_error("sync", folder))?;
     if segments.is_empty() {
-        let header = Header {
-            base: 0,
-            first_batch: scan.next_batch,
-            chain: scan.chain,
-        };
+        let header = Header { base: 0, first_batch: scan.next_batch, chain: scan.chain };
         let segment =
             Segment::create(folder, header, &*disk).map_err(io_error("begin a log in", folder))?;
         scan.end = HEADER_LENGTH;
         segments.push(Arc::new(segment));
     }
-    let last = segments
-        .last()
-        .cloned()
-        .expect("one was made where there was none");
+    let last = segments.last().cloned().expect("one was made where there was none");
     let opened = Opened {
         entries: scan.index.entries(),
         segments: segments.len(),
@@ -92,12 +85,7 @@ pub(super) fn recover(
         segment_bytes,
         disk,
     };
-    Ok(Recovered {
-        index: scan.index,
-        segments,
-        active,
-        opened,
-    })
+    Ok(Recovered { index: scan.index, segments, active, opened })
 }
 
 /// Removes a last segment that was begun but holds nothing; returns how many bytes it had.
@@ -106,9 +94,7 @@ fn drop_unfinished(folder: &Path, bases: &mut Vec<u64>) -> Result<u64, LogError>
         return Ok(0);
     };
     let path = Segment::open(folder, last)?.path;
-    let bytes = fs::metadata(&path)
-        .map_err(io_error("look at", &path))?
-        .len();
+    let bytes = fs::metadata(&path).map_err(io_error("look at", &path))?.len();
     if bytes > HEADER_LENGTH {
         return Ok(0);
     }

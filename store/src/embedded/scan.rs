@@ -46,13 +46,7 @@ impl<'a> Scan<'a> {
     /// Before the first segment.
     pub(super) fn new(topics: &'a Topics) -> Self {
         let index = Index::new(topics.len());
-        Self {
-            topics,
-            index,
-            chain: 0,
-            next_batch: FIRST_BATCH,
-            end: 0,
-        }
+        Self { topics, index, chain: 0, next_batch: FIRST_BATCH, end: 0 }
     }
 
     /// Whether this segment begins where the one before it ends.
@@ -64,11 +58,7 @@ impl<'a> Scan<'a> {
         let base = segment.base;
         match before {
             _ if base == self.end => Ok(()),
-            None => Err(corrupt(
-                &segment.path,
-                0,
-                format!("{base} bytes before it are missing"),
-            )),
+            None => Err(corrupt(&segment.path, 0, format!("{base} bytes before it are missing"))),
             Some(before) => {
                 let reason = format!("it ends at {}, the next segment begins at {base}", self.end);
                 Err(corrupt(&before.path, self.end - before.base, reason))
@@ -86,10 +76,7 @@ impl<'a> Scan<'a> {
         self.check_header(segment, bytes)?;
         let mut batch = Vec::new();
         let mut chain = self.chain;
-        let mut good = Good {
-            end: HEADER_BYTES,
-            last_batch: HEADER_BYTES,
-        };
+        let mut good = Good { end: HEADER_BYTES, last_batch: HEADER_BYTES };
         let mut at = HEADER_BYTES;
         while at < bytes.len() {
             let bad = |reason: String| corrupt(&segment.path, at as u64, reason);
@@ -102,9 +89,7 @@ impl<'a> Scan<'a> {
             };
             if frame.header.batch != self.next_batch {
                 let (found, expected) = (frame.header.batch, self.next_batch);
-                return Err(bad(format!(
-                    "it is of batch {found}, expected was {expected}"
-                )));
+                return Err(bad(format!("it is of batch {found}, expected was {expected}")));
             }
             if frame.header.chain != chain {
                 return Err(bad("it does not follow the record before it".to_owned()));
@@ -118,18 +103,11 @@ impl<'a> Scan<'a> {
                 }
                 self.chain = chain;
                 self.next_batch += 1;
-                good = Good {
-                    end: at,
-                    last_batch: good.end,
-                };
+                good = Good { end: at, last_batch: good.end };
             }
         }
         if good.end < bytes.len() && !is_last {
-            return Err(corrupt(
-                &segment.path,
-                at as u64,
-                "the file ends within a batch",
-            ));
+            return Err(corrupt(&segment.path, at as u64, "the file ends within a batch"));
         }
         self.end = segment.base + good.end as u64;
         Ok(good)
@@ -137,19 +115,12 @@ impl<'a> Scan<'a> {
 
     fn check_header(&self, segment: &Segment, bytes: &[u8]) -> Result<(), LogError> {
         let found = Header::parse(bytes, &segment.path)?;
-        let expected = Header {
-            base: segment.base,
-            first_batch: self.next_batch,
-            chain: self.chain,
-        };
+        let expected =
+            Header { base: segment.base, first_batch: self.next_batch, chain: self.chain };
         if found == expected {
             Ok(())
         } else {
-            Err(corrupt(
-                &segment.path,
-                0,
-                "its header does not follow the segment before it",
-            ))
+            Err(corrupt(&segment.path, 0, "its header does not follow the segment before it"))
         }
     }
 
@@ -163,10 +134,7 @@ impl<'a> Scan<'a> {
         let record = Record::decode(payload).map_err(|error| match error {
             CodecError::Format { found, .. } => {
                 let known = FORMAT.number();
-                unknown(
-                    path,
-                    format!("a record is of format {found}, this program knows {known}"),
-                )
+                unknown(path, format!("a record is of format {found}, this program knows {known}"))
             }
             error => corrupt(path, at as u64, error.to_string()),
         })?;
@@ -175,10 +143,7 @@ impl<'a> Scan<'a> {
             Record::Cursor(cursor) => cursor.topic,
         };
         let topic = self.topics.number(name).ok_or_else(|| {
-            unknown(
-                path,
-                format!("it holds topic `{name}`, with which the log was not opened"),
-            )
+            unknown(path, format!("it holds topic `{name}`, with which the log was not opened"))
         })?;
         Ok((topic, record))
     }

@@ -66,11 +66,7 @@ impl Header {
         let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| header[at + i]));
         let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| header[at + i]));
         if crc32c::crc32c(&header[..32]) != u32_at(32) {
-            return Err(corrupt(
-                path,
-                0,
-                "the checksum of the file's header does not match",
-            ));
+            return Err(corrupt(path, 0, "the checksum of the file's header does not match"));
         }
         if header[..8] != *MAGIC {
             return Err(corrupt(path, 0, "the file is no segment of an event log"));
@@ -80,11 +76,7 @@ impl Header {
             let reason = format!("its format is {format}, this program knows {FORMAT}");
             return Err(unknown(path, reason));
         }
-        Ok(Self {
-            base: u64_at(12),
-            first_batch: u64_at(20),
-            chain: u32_at(28),
-        })
+        Ok(Self { base: u64_at(12), first_batch: u64_at(20), chain: u32_at(28) })
     }
 }
 
@@ -118,11 +110,7 @@ impl Segment {
         fs::rename(&new_path, &path)?;
         // From here on the segment is there, so that no error may say that nothing has changed.
         sync_folder(folder).map_err(io::Error::other)?;
-        Ok(Self {
-            base: header.base,
-            path,
-            file,
-        })
+        Ok(Self { base: header.base, path, file })
     }
 
     /// Opens the segment with that base.
@@ -157,10 +145,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<u64>, LogError> {
                 fs::remove_file(&path).map_err(io_error("remove", &path))?;
             }
             None if extension == EXTENSION => {
-                return Err(unknown(
-                    &path,
-                    "its name ends like a segment's, but is none",
-                ));
+                return Err(unknown(&path, "its name ends like a segment's, but is none"));
             }
             _ => {}
         }
@@ -191,10 +176,7 @@ impl Segments {
 
     /// Adds the one behind all others.
     pub(super) fn push(&self, segment: Arc<Segment>) {
-        self.0
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(segment);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).push(segment);
     }
 
     /// The segment in which that offset lies.
@@ -211,11 +193,7 @@ mod tests {
 
     #[test]
     fn a_header_reads_back_and_every_flipped_bit_is_noticed() {
-        let header = Header {
-            base: 1 << 40,
-            first_batch: 7,
-            chain: 0xdead_beef,
-        };
+        let header = Header { base: 1 << 40, first_batch: 7, chain: 0xdead_beef };
         let bytes = header.to_bytes();
         let path = Path::new("segment");
         assert_eq!(Header::parse(&bytes, path).unwrap(), header);
@@ -228,12 +206,7 @@ mod tests {
 
     #[test]
     fn a_later_format_is_unknown_rather_than_corrupt() {
-        let mut bytes = Header {
-            base: 0,
-            first_batch: 1,
-            chain: 0,
-        }
-        .to_bytes();
+        let mut bytes = Header { base: 0, first_batch: 1, chain: 0 }.to_bytes();
         bytes[8] = 2;
         let crc = crc32c::crc32c(&bytes[..32]);
         bytes[32..].copy_from_slice(&crc.to_le_bytes());

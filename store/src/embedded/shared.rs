@@ -29,13 +29,7 @@ impl Shared {
     /// What is to be shared of a log that was just opened.
     pub(super) fn new(folder: PathBuf, topics: Topics, segments: Segments, view: View) -> Self {
         let (progress, _) = watch::channel(Progress::default());
-        Self {
-            folder,
-            topics,
-            segments,
-            progress,
-            view: RwLock::new(view),
-        }
+        Self { folder, topics, segments, progress, view: RwLock::new(view) }
     }
 
     /// What readers see at this moment; held for a few lookups, never over disk or await.
@@ -51,10 +45,7 @@ impl Shared {
     /// The number of a topic, or the error that says that it has none.
     pub(super) fn number(&self, topic: Topic) -> Result<usize, LogError> {
         self.topics.number(topic.name()).ok_or_else(|| {
-            unknown(
-                &self.folder,
-                format!("the log was not opened with topic `{topic}`"),
-            )
+            unknown(&self.folder, format!("the log was not opened with topic `{topic}`"))
         })
     }
 }
@@ -80,11 +71,7 @@ pub(super) struct View {
 impl View {
     /// The entry at that offset of that topic, with its content where that is in memory.
     pub(super) fn locate(&self, topic: usize, offset: u64) -> Located {
-        Located {
-            topic,
-            offset,
-            entry: self.tails[topic].get(offset).cloned(),
-        }
+        Located { topic, offset, entry: self.tails[topic].get(offset).cloned() }
     }
 }
 

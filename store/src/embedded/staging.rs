@@ -6,9 +6,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::clock::Clock;
+use super::commands::find_command;
 use super::frame::BatchFrames;
 use super::index::Indexed;
-use super::loading::{ALONE_BYTES, Loader};
 use super::record::{CursorRecord, EntryRecord, Record, TransactionEnd};
 use super::shared::{Shared, View};
 use crate::{
@@ -20,8 +20,6 @@ use crate::{
 const EVENT_OVERHEAD_BYTES: usize = 256;
 /// More bytes than a record takes for a key beside its text.
 const KEY_OVERHEAD_BYTES: usize = 32;
-/// How many entries of an entity are looked up at once in the search for a command.
-const COMMAND_SEARCH_ENTRIES: usize = 256;
 
 /// What is going to be written with the next batch, and will be visible when it is durable.
 #[derive(Debug, Default)]
@@ -50,9 +48,7 @@ impl Staging {
         transaction: &Transaction,
     ) -> Result<Outcome, LogError> {
         let Some(topic) = shared.topics.number(transaction.topic.name()) else {
-            return Ok(Err(Refusal::Malformed(
-                "the log was not opened with its topic",
-            )));
+            return Ok(Err(Refusal::Malformed("the log was not opened with its topic")));
         };
         if let Err(reason) = check_form(transaction, limit_bytes) {
             return Ok(Err(Refusal::Malformed(reason)));
@@ -69,11 +65,7 @@ impl Staging {
             {
                 return Ok(Ok(committed));
             }
-            return Ok(Err(Refusal::Version {
-                entity_id,
-                expected,
-                actual,
-            }));
+            return Ok(Err(Refusal::Version { entity_id, expected, actual }));
         }
         match self.key_changes(shared, topic, transaction) {
             Ok(changes) => self.holders.extend(changes),
@@ -91,11 +83,7 @@ impl Staging {
         position: Position,
     ) {
         let topic_name = shared.topics.topic(topic).name();
-        let record = Record::Cursor(CursorRecord {
-            name: &name,
-            topic: topic_name,
-            position,
-        });
+        let record = Record::Cursor(CursorRecord { name: &name, topic: topic_name, position });
         self.frames.push(|bytes| record.encode_into(bytes));
         self.cursors.push((topic, name, position));
     }
@@ -133,10 +121,7 @@ impl Staging {
     pub(super) fn clear(&mut self, keep_bytes: usize) {
         let mut frames = std::mem::take(&mut self.frames);
         frames.clear(keep_bytes);
-        *self = Self {
-            frames,
-            ..Self::default()
-        };
+        *self = Self { frames, ..Self::default() };
     }
 
     /// The version that the entity will have.
@@ -153,7 +138,7 @@ impl Staging {
         }
     }
 
-    /// The answer that the command got when it wrote to this entity behind the expected version.
+    /// The answer that this command got before, where it wrote to this entity.
     fn committed_before(
         &self,
         shared: &Shared,
@@ -161,46 +146,15 @@ impl Staging {
         write: &EntityWrite,
         command_id: Uuid,
     ) -> Result<Option<Committed>, LogError> {
-        let mut loader = Loader::new(shared, ALONE_BYTES);
-        let mut after = write.expected;
-        loop {
-            let found: Vec<_> = {
-                let view = shared.view();
-                let offsets = view
-                    .index
-                    .topic(topic)
-                    .entities
-                    .behind(write.entity_id, after);
-                let offsets = offsets.iter().take(COMMAND_SEARCH_ENTRIES);
-                offsets.map(|&offset| view.locate(topic, offset)).collect()
-            };
-            if found.is_empty() {
-                break;
-            }
-            after += found.len() as u64;
-            for located in found {
-                let offset = located.offset;
-                if loader.entry(located)?.command_id == command_id {
-                    return Ok(Some(Committed {
-                        ids: loader.transaction_ids(offset)?,
-                    }));
-                }
-            }
+        let EntityWrite { entity_id, expected, .. } = *write;
+        if let Some(committed) = find_command(shared, topic, entity_id, expected, command_id)? {
+            return Ok(Some(committed));
         }
-        let staged = self
-            .commands
-            .get(&(topic, write.entity_id))
-            .map_or(&[][..], Vec::as_slice);
-        let durable = shared
-            .view()
-            .index
-            .topic(topic)
-            .entities
-            .version(write.entity_id);
-        let skipped = usize::try_from(write.expected.saturating_sub(durable)).unwrap_or(usize::MAX);
-        let behind = staged.iter().skip(skipped);
-        let place = behind.clone().find(|(command, _)| *command == command_id);
-        Ok(place.map(|&(_, place)| self.committed[place].clone()))
+        let durable = shared.view().index.topic(topic).entities.version(entity_id);
+        let skipped = usize::try_from(expected.saturating_sub(durable)).unwrap_or(usize::MAX);
+        let mut staged = self.commands.get(&(topic, entity_id)).into_iter().flatten().skip(skipped);
+        let found = staged.find(|(command, _)| *command == command_id);
+        Ok(found.map(|&(_, place)| self.committed[place].clone()))
     }
 
     /// The keys that change hands: what is released is free before anything is claimed.
@@ -224,10 +178,7 @@ impl Staging {
             };
             match holder {
                 Some(holder) if holder != *entity_id => {
-                    return Err(Refusal::Taken {
-                        key: Arc::clone(key),
-                        holder,
-                    });
+                    return Err(Refusal::Taken { key: Arc::clone(key), holder });
                 }
                 _ => changes.insert(place, Some(*entity_id)),
             };
@@ -268,9 +219,7 @@ impl Staging {
                 next_id = next_id.next();
             }
         }
-        let committed = Committed {
-            ids: entries.iter().map(|entry| entry.id).collect(),
-        };
+        let committed = Committed { ids: entries.iter().map(|entry| entry.id).collect() };
         let place = self.committed.len();
         self.committed.push(committed.clone());
         let last = entries.len() - 1;
@@ -302,27 +251,13 @@ fn check_form(transaction: &Transaction, limit_bytes: usize) -> Result<(), &'sta
             return Err("two of its writes are to the same entity");
         }
         for event in &write.events {
-            let texts = [
-                &*event.kind,
-                &*event.document,
-                &*event.data,
-                transaction.topic.name(),
-            ];
+            let texts = [&*event.kind, &*event.document, &*event.data, transaction.topic.name()];
             let texts = texts.iter().map(|text| text.len());
-            bytes = texts.fold(
-                bytes.saturating_add(EVENT_OVERHEAD_BYTES),
-                usize::saturating_add,
-            );
+            bytes = texts.fold(bytes.saturating_add(EVENT_OVERHEAD_BYTES), usize::saturating_add);
         }
     }
     for (key, _) in transaction.releases.iter().chain(&transaction.claims) {
-        bytes = bytes
-            .saturating_add(KEY_OVERHEAD_BYTES)
-            .saturating_add(key.len());
+        bytes = bytes.saturating_add(KEY_OVERHEAD_BYTES).saturating_add(key.len());
     }
-    if bytes > limit_bytes {
-        Err("it has more bytes than the log takes at once")
-    } else {
-        Ok(())
-    }
+    if bytes > limit_bytes { Err("it has more bytes than the log takes at once") } else { Ok(()) }
 }

@@ -20,12 +20,7 @@ pub(super) struct Tail {
 impl Tail {
     /// An empty tail that keeps no more than so many entries and bytes.
     pub(super) fn new(max_entries: usize, max_bytes: usize) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            bytes: 0,
-            max_entries,
-            max_bytes,
-        }
+        Self { entries: VecDeque::new(), bytes: 0, max_entries, max_bytes }
     }
 
     /// Adds the topic's next entry, and drops the oldest ones that are too many.
@@ -42,10 +37,7 @@ impl Tail {
 
     /// The entry at that offset, if it is still here.
     pub(super) fn get(&self, offset: u64) -> Option<&Arc<Entry>> {
-        let place = self
-            .entries
-            .binary_search_by_key(&offset, |(offset, _)| *offset)
-            .ok()?;
+        let place = self.entries.binary_search_by_key(&offset, |(offset, _)| *offset).ok()?;
         self.entries.get(place).map(|(_, entry)| entry)
     }
 }

@@ -87,18 +87,11 @@ struct Case {
 
 impl Case {
     fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-            disk: Arc::default(),
-        }
+        Self { folder: tempfile::tempdir().unwrap(), disk: Arc::default() }
     }
 
     fn open(&self) -> Embedded {
-        let options = Options {
-            segment_bytes: 1500,
-            tail_entries: 2,
-            ..Options::default()
-        };
+        let options = Options { segment_bytes: 1500, tail_entries: 2, ..Options::default() };
         let disk = Arc::clone(&self.disk);
         Embedded::open_on(disk, self.folder.path(), &[TOPIC], options).unwrap()
     }
@@ -120,19 +113,12 @@ fn batch(numbers: std::ops::Range<u128>) -> Batch {
             topic: TOPIC,
             command_id: entity_id,
             cause: None,
-            writes: vec![EntityWrite {
-                entity_id,
-                expected: 0,
-                events: vec![event],
-            }],
+            writes: vec![EntityWrite { entity_id, expected: 0, events: vec![event] }],
             claims: vec![],
             releases: vec![],
         }
     };
-    Batch {
-        transactions: numbers.map(transaction).collect(),
-        cursors: vec![],
-    }
+    Batch { transactions: numbers.map(transaction).collect(), cursors: vec![] }
 }
 
 async fn append(log: &Embedded, numbers: std::ops::Range<u128>) -> Result<Vec<Outcome>, LogError> {
@@ -142,10 +128,7 @@ async fn append(log: &Embedded, numbers: std::ops::Range<u128>) -> Result<Vec<Ou
 async fn numbers(log: &Embedded) -> Vec<u128> {
     let page = log.read(Positions::start([TOPIC]), 1000).await.unwrap();
     assert!(!page.more);
-    page.entries
-        .iter()
-        .map(|entry| entry.entity_id.as_u128())
-        .collect()
+    page.entries.iter().map(|entry| entry.entity_id.as_u128()).collect()
 }
 
 #[tokio::test]
@@ -156,18 +139,12 @@ async fn without_room_nothing_is_written_and_the_log_goes_on() {
         append(&log, 0..2).await.unwrap();
         case.disk.put(Fault::NoRoom(written));
         let full = append(&log, 2..4).await.unwrap_err();
-        assert!(
-            matches!(full, LogError::Full(_)) && !full.leaves_outcome_open(),
-            "{full}"
-        );
+        assert!(matches!(full, LogError::Full(_)) && !full.leaves_outcome_open(), "{full}");
         assert_eq!(numbers(&log).await, [0, 1]);
         assert!(append(&log, 3..5).await.unwrap().iter().all(Result::is_ok));
         drop(log);
         let log = case.open();
-        assert_eq!(
-            (log.opened().torn_bytes_cut, numbers(&log).await),
-            (0, vec![0, 1, 3, 4])
-        );
+        assert_eq!((log.opened().torn_bytes_cut, numbers(&log).await), (0, vec![0, 1, 3, 4]));
     }
 }
 
@@ -210,10 +187,7 @@ async fn a_broken_disk_ends_writing_and_not_reading() {
         // Whether what was not acknowledged is there is open, but not that it is there whole.
         let log = case.open();
         let found = numbers(&log).await;
-        assert!(
-            found == [0, 1, 2] || found == [0, 1, 2, 3, 4],
-            "{fault:?}: {found:?}"
-        );
+        assert!(found == [0, 1, 2] || found == [0, 1, 2, 3, 4], "{fault:?}: {found:?}");
         assert!(append(&log, 3..5).await.unwrap().iter().all(Result::is_ok));
         assert_eq!(numbers(&log).await, [0, 1, 2, 3, 4]);
     }
@@ -231,14 +205,8 @@ async fn appends_that_wait_when_the_log_is_closed_are_written() {
         .collect();
     append(&log, 500..501).await.unwrap();
     log.close();
-    assert!(matches!(
-        append(&log, 501..502).await,
-        Err(LogError::Closed)
-    ));
-    assert!(matches!(
-        log.wait(Positions::start([])).await,
-        Err(LogError::Closed)
-    ));
+    assert!(matches!(append(&log, 501..502).await, Err(LogError::Closed)));
+    assert!(matches!(log.wait(Positions::start([])).await, Err(LogError::Closed)));
     let mut acknowledged = vec![500];
     for (number, append) in (0..).zip(waiting) {
         match append.await.unwrap() {
@@ -263,11 +231,7 @@ async fn a_byte_that_changes_under_an_open_log_is_noticed_by_reads() {
     flip(&path, 36 + 60);
     let error = log.read(Positions::start([TOPIC]), 10).await.unwrap_err();
     match error {
-        LogError::Corrupt {
-            path: found,
-            offset,
-            ..
-        } => assert_eq!((found, offset), (path, 36)),
+        LogError::Corrupt { path: found, offset, .. } => assert_eq!((found, offset), (path, 36)),
         other => panic!("{other}"),
     }
 }

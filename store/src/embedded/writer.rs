@@ -74,12 +74,7 @@ impl Writer {
         let mut ends = false;
         let mut answers = Vec::new();
         let mut next = Some(first);
-        while let Some(Request {
-            batch,
-            answer,
-            room,
-        }) = next.take()
-        {
+        while let Some(Request { batch, answer, room }) = next.take() {
             let outcomes = self.stage(batch, staging);
             answers.push((answer, outcomes, room));
             if staging.frames.len() < self.options.max_batch_bytes && answers.len() < QUEUE_APPENDS
@@ -129,15 +124,10 @@ impl Writer {
         if staging.frames.is_empty() {
             return Ok(());
         }
-        match self
-            .active
-            .append(&mut staging.frames, &self.shared.segments)
-        {
+        match self.active.append(&mut staging.frames, &self.shared.segments) {
             Ok(offset) => {
                 staging.publish(&mut self.shared.view_mut(), offset);
-                self.shared
-                    .progress
-                    .send_modify(|progress| progress.batches += 1);
+                self.shared.progress.send_modify(|progress| progress.batches += 1);
                 Ok(())
             }
             Err(full @ LogError::Full(_)) => Err(full),
