@@ -40,7 +40,12 @@ fn transaction(number: u64) -> Transaction {
         topic: TOPIC,
         command_id: event.event_id,
         cause: None,
-        writes: vec![EntityWrite { entity_id, expected: number % 4, events: vec![event] }],
+        writes: vec![EntityWrite {
+            entity_id,
+            expected: number % 4,
+            last_event: None,
+            events: vec![event],
+        }],
         claims: vec![],
         releases: vec![],
     }

@@ -37,6 +37,12 @@ pub struct EntityWrite {
     pub entity_id: Uuid,
     /// The version it must have before; 0 for an entity that has no events yet.
     pub expected: u64,
+    /// The event that must have brought it to that version, where the writer knows it.
+    ///
+    /// It matters where writes are pipelined: when the first of a chain is refused, somebody else's
+    /// event may bring the entity to the version that the second one expects, which was decided on
+    /// a state that never came to be.
+    pub last_event: Option<Uuid>,
     /// Its events, in order; at least one.
     pub events: Vec<NewEvent>,
 }
@@ -98,6 +104,15 @@ pub enum Refusal {
         /// The version that the entity has.
         actual: u64,
     },
+    /// An entity has the expected version, but by another event than the expected one: load it and
+    /// decide again.
+    #[error("entity {entity_id} came to version {version} by another event")]
+    Overtaken {
+        /// The entity.
+        entity_id: Uuid,
+        /// Its version.
+        version: u64,
+    },
     /// A claimed key is held by another entity.
     #[error("key {key} is held by {holder}")]
     Taken {
@@ -110,4 +125,14 @@ pub enum Refusal {
     /// or more bytes than a log takes at once.
     #[error("ill-formed transaction: {0}")]
     Malformed(&'static str),
+}
+
+impl Refusal {
+    /// The entity that is not as the writer thought; it must be loaded, and decided again.
+    pub const fn changed_entity(&self) -> Option<Uuid> {
+        match self {
+            Self::Version { entity_id, .. } | Self::Overtaken { entity_id, .. } => Some(*entity_id),
+            Self::Taken { .. } | Self::Malformed(_) => None,
+        }
+    }
 }

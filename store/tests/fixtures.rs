@@ -131,7 +131,7 @@ fn batches() -> [Batch; 2] {
         data: "{}".into(),
     };
     let entity_id = Uuid::from_u128(1);
-    let write = |expected, events| EntityWrite { entity_id, expected, events };
+    let write = |expected, events| EntityWrite { entity_id, expected, last_event: None, events };
     let transaction = |writes, command: u128| Transaction {
         topic: TOPICS[1],
         command_id: Uuid::from_u128(command),

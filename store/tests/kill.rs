@@ -38,7 +38,12 @@ fn batch(number: u64) -> Batch {
         topic: TOPIC,
         command_id: event.event_id,
         cause: None,
-        writes: vec![EntityWrite { entity_id, expected: number, events: vec![event] }],
+        writes: vec![EntityWrite {
+            entity_id,
+            expected: number,
+            last_event: None,
+            events: vec![event],
+        }],
         claims: vec![],
         releases: vec![],
     };

@@ -86,7 +86,7 @@ pub fn decide<A: EventSourced>(
     Ok(Some(Decision {
         claims: changed(&held_after, &held_before),
         releases: changed(&held_before, &held_after),
-        write: EntityWrite { entity_id, expected: version, events },
+        write: EntityWrite { entity_id, expected: version, last_event, events },
         state: after,
     }))
 }

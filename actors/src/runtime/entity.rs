@@ -341,10 +341,12 @@ impl<A: EventSourced> Entity<A> {
                 let executed = Executed { position: last.max(position) };
                 (Progress::Done(Answer::Executed(Ok(executed))), true)
             }
-            Ok(Err(Refusal::Version { entity_id, .. })) if entity_id == own_id => {
+            Ok(Err(Refusal::Version { entity_id, .. } | Refusal::Overtaken { entity_id, .. }))
+                if entity_id == own_id =>
+            {
                 (Progress::Undecided, false)
             }
-            Ok(Err(Refusal::Version { entity_id, .. })) => {
+            Ok(Err(Refusal::Version { entity_id, .. } | Refusal::Overtaken { entity_id, .. })) => {
                 (Progress::refused(ExecuteError::CompanionChanged(entity_id)), false)
             }
             Ok(Err(Refusal::Taken { key, holder })) => {
@@ -493,6 +495,11 @@ impl<A: EventSourced> Entities<A> {
             Err(AskError::Lost(reason)) => Err(ExecuteError::Unknown(reason.to_string())),
             Err(undelivered) => Err(ExecuteError::Unavailable(undelivered.to_string())),
         }
+    }
+
+    /// How many entities are in use.
+    pub fn in_use(&self) -> usize {
+        self.0.len()
     }
 
     /// The durable state of an entity.

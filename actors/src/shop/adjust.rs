@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use ordershop_domain::{Inventory, InventoryCommand, InventoryRejection, Pieces};
-use ordershop_store::{Refusal, Transaction, UniqueKey};
+use ordershop_store::{Transaction, UniqueKey};
 use ordershop_supervisors::Message;
 use uuid::Uuid;
 
@@ -59,7 +59,7 @@ impl CommandHandler<AdjustStock> for EntityCommands<Inventory> {
                 Ok(committed) => {
                     return Ok(Accepted::default().at(topics::INVENTORY, Some(committed.last())));
                 }
-                Err(Refusal::Version { .. }) => {}
+                Err(refusal) if refusal.changed_entity().is_some() => {}
                 Err(refusal) => return Err(CommandError::Conflict(refusal.to_string())),
             }
         }

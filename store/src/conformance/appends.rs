@@ -74,6 +74,32 @@ pub async fn another_version_than_the_expected_one_is_refused<F: Fixture>() {
     assert_eq!(read_all(&log, &TOPICS).await.len(), 1);
 }
 
+/// The version alone does not do: it must have come by the event on which the write was decided.
+pub async fn a_write_after_another_event_than_the_expected_one_is_refused<F: Fixture>() {
+    let fixture = F::new().await;
+    let log = fixture.open().await;
+    commit(&log, one(PEOPLE, 1, entity(1), 0)).await;
+    let after = |number: u128, expected: u64, last_event: Uuid| {
+        let mut next = one(PEOPLE, number, entity(1), expected);
+        next.writes[0].last_event = Some(last_event);
+        next
+    };
+    let durable = event(entity(1), 1, Action::Created).event_id;
+    let other = Uuid::from_u128(404);
+    let outcome = append_one(&log, after(2, 1, other)).await;
+    assert_eq!(outcome, Err(Refusal::Overtaken { entity_id: entity(1), version: 1 }));
+    let in_batch = event(entity(1), 2, Action::Updated).event_id;
+    let outcomes =
+        append(&log, vec![after(3, 1, durable), after(4, 2, other), after(5, 2, in_batch)]).await;
+    let accepted: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(accepted, [true, false, true]);
+    drop(log);
+    let log = fixture.open().await;
+    let last = event(entity(1), 3, Action::Updated).event_id;
+    assert!(append_one(&log, after(6, 3, other)).await.is_err());
+    commit(&log, after(7, 3, last)).await;
+}
+
 /// Versions count an entity's events, from 1, over all its streams.
 pub async fn versions_have_no_gaps<F: Fixture>() {
     let fixture = F::new().await;

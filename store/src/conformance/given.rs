@@ -45,7 +45,7 @@ pub(super) fn event(entity_id: Uuid, version: u64, action: Action) -> NewEvent {
 pub(super) fn write(entity_id: Uuid, expected: u64, actions: &[Action]) -> EntityWrite {
     let versions = (1..).map(|count| expected.saturating_add(count));
     let events = actions.iter().zip(versions).map(|(a, version)| event(entity_id, version, *a));
-    EntityWrite { entity_id, expected, events: events.collect() }
+    EntityWrite { entity_id, expected, last_event: None, events: events.collect() }
 }
 
 /// A transaction without keys.

@@ -58,6 +58,7 @@ macro_rules! conformance {
             a_transaction_is_refused_whole
             transactions_of_a_batch_are_decided_one_after_the_other
             another_version_than_the_expected_one_is_refused
+            a_write_after_another_event_than_the_expected_one_is_refused
             versions_have_no_gaps
             an_entry_holds_what_was_given
             ill_formed_transactions_are_refused

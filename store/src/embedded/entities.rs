@@ -8,9 +8,16 @@ use uuid::Uuid;
 /// so each is kept to a small part of a million entities.
 const SHARDS: usize = 64;
 
-/// The offsets of the entries of each entity; its version is how many there are.
+/// What is known of each entity.
 #[derive(Debug)]
-pub(super) struct Entities([HashMap<Uuid, Vec<u64>>; SHARDS]);
+pub(super) struct Entities([HashMap<Uuid, Known>; SHARDS]);
+
+/// The offsets of an entity's entries; its version is how many there are.
+#[derive(Debug, Default)]
+struct Known {
+    offsets: Vec<u64>,
+    last_event: Uuid,
+}
 
 impl Default for Entities {
     fn default() -> Self {
@@ -19,9 +26,16 @@ impl Default for Entities {
 }
 
 impl Entities {
-    /// Adds the offset of the entity's next entry.
-    pub(super) fn push(&mut self, entity_id: Uuid, offset: u64) {
-        self.0[shard_of(entity_id)].entry(entity_id).or_default().push(offset);
+    /// Adds the offset of the entity's next entry, and the event that it holds.
+    pub(super) fn push(&mut self, entity_id: Uuid, offset: u64, event_id: Uuid) {
+        let known = self.0[shard_of(entity_id)].entry(entity_id).or_default();
+        known.offsets.push(offset);
+        known.last_event = event_id;
+    }
+
+    /// The event that brought the entity to its version.
+    pub(super) fn last_event(&self, entity_id: Uuid) -> Option<Uuid> {
+        self.0[shard_of(entity_id)].get(&entity_id).map(|known| known.last_event)
     }
 
     /// The entity's version: how many entries it has.
@@ -41,7 +55,7 @@ impl Entities {
     }
 
     fn offsets(&self, entity_id: Uuid) -> &[u64] {
-        self.0[shard_of(entity_id)].get(&entity_id).map_or(&[], Vec::as_slice)
+        self.0[shard_of(entity_id)].get(&entity_id).map_or(&[], |known| known.offsets.as_slice())
     }
 }
 

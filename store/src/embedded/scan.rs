@@ -178,6 +178,7 @@ impl<'a> Scan<'a> {
             entity_id: Uuid::from_u128(entry.entity_id),
             version: entry.version,
             offset,
+            event_id: Uuid::from_u128(entry.event_id),
         };
         self.index.insert(topic, indexed)?;
         let Some(end) = &entry.end else { return Ok(()) };

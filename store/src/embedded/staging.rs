@@ -28,12 +28,21 @@ pub(super) struct Staging {
     pub(super) frames: BatchFrames,
     entries: Vec<(usize, u64, Arc<Entry>)>,
     cursors: Vec<(usize, CursorName, Position)>,
-    /// For each entity the commands of its new events, each with the place of its transaction.
-    commands: HashMap<(usize, Uuid), Vec<(Uuid, usize)>>,
+    /// For each entity its new events.
+    staged: HashMap<(usize, Uuid), Vec<Staged>>,
     /// The keys that change hands.
     holders: HashMap<(usize, UniqueKey), Option<Uuid>>,
     committed: Vec<Committed>,
     last_id: EntryId,
+}
+
+/// An event that is going to be written.
+#[derive(Clone, Copy, Debug)]
+struct Staged {
+    event_id: Uuid,
+    command_id: Uuid,
+    /// The place of its transaction among the committed ones.
+    place: usize,
 }
 
 impl Staging {
@@ -57,7 +66,11 @@ impl Staging {
             let (entity_id, expected) = (write.entity_id, write.expected);
             let actual = self.version(shared, topic, entity_id);
             if actual == expected {
-                continue;
+                let last_event = self.last_event(shared, topic, entity_id);
+                if write.last_event.is_none() || write.last_event == last_event {
+                    continue;
+                }
+                return Ok(Err(Refusal::Overtaken { entity_id, version: actual }));
             }
             if number == 0
                 && let Some(committed) =
@@ -98,6 +111,7 @@ impl Staging {
                 entity_id: entry.entity_id,
                 version: entry.version,
                 offset,
+                event_id: entry.event_id,
             };
             view.index
                 .insert(topic, indexed)
@@ -126,8 +140,16 @@ impl Staging {
 
     /// The version that the entity will have.
     fn version(&self, shared: &Shared, topic: usize, entity_id: Uuid) -> u64 {
-        let staged = self.commands.get(&(topic, entity_id)).map_or(0, Vec::len);
+        let staged = self.staged.get(&(topic, entity_id)).map_or(0, Vec::len);
         shared.view().index.topic(topic).entities.version(entity_id) + staged as u64
+    }
+
+    /// The event that will have brought the entity to that version.
+    fn last_event(&self, shared: &Shared, topic: usize, entity_id: Uuid) -> Option<Uuid> {
+        match self.staged.get(&(topic, entity_id)).and_then(|events| events.last()) {
+            Some(staged) => Some(staged.event_id),
+            None => shared.view().index.topic(topic).entities.last_event(entity_id),
+        }
     }
 
     /// Who will hold the key.
@@ -152,9 +174,9 @@ impl Staging {
         }
         let durable = shared.view().index.topic(topic).entities.version(entity_id);
         let skipped = usize::try_from(expected.saturating_sub(durable)).unwrap_or(usize::MAX);
-        let mut staged = self.commands.get(&(topic, entity_id)).into_iter().flatten().skip(skipped);
-        let found = staged.find(|(command, _)| *command == command_id);
-        Ok(found.map(|&(_, place)| self.committed[place].clone()))
+        let mut staged = self.staged.get(&(topic, entity_id)).into_iter().flatten().skip(skipped);
+        let found = staged.find(|staged| staged.command_id == command_id);
+        Ok(found.map(|staged| self.committed[staged.place].clone()))
     }
 
     /// The keys that change hands: what is released is free before anything is claimed.
@@ -228,8 +250,9 @@ impl Staging {
                 .then(|| TransactionEnd::new(&transaction.releases, &transaction.claims));
             let record = Record::Entry(EntryRecord::new(&entry, end));
             let start = self.frames.push(|bytes| record.encode_into(bytes));
-            let commands = self.commands.entry((topic, entry.entity_id)).or_default();
-            commands.push((transaction.command_id, place));
+            let Entry { event_id, command_id, .. } = entry;
+            let staged = self.staged.entry((topic, entry.entity_id)).or_default();
+            staged.push(Staged { event_id, command_id, place });
             self.entries.push((topic, start, Arc::new(entry)));
         }
         committed

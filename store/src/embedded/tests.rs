@@ -113,7 +113,12 @@ fn batch(numbers: std::ops::Range<u128>) -> Batch {
             topic: TOPIC,
             command_id: entity_id,
             cause: None,
-            writes: vec![EntityWrite { entity_id, expected: 0, events: vec![event] }],
+            writes: vec![EntityWrite {
+                entity_id,
+                expected: 0,
+                last_event: None,
+                events: vec![event],
+            }],
             claims: vec![],
             releases: vec![],
         }

@@ -58,7 +58,7 @@ fn acceptance(mail: &Mail) -> Transaction {
         document: Arc::from(""),
         data: data.into(),
     };
-    let write = EntityWrite { entity_id, expected: 0, events: vec![event] };
+    let write = EntityWrite { entity_id, expected: 0, last_event: None, events: vec![event] };
     Transaction {
         topic: topics::MAIL,
         command_id: entity_id,

@@ -12,7 +12,7 @@ use ordershop_domain::{
     Decision, Input, Intent, IntentCommand, Inventory, Line, Order, OrderCommand, OrderRejection,
     OrderSaga, RejectReason, SagaResult, Step, Ticket,
 };
-use ordershop_store::{EntityWrite, EntryId, EventLog, Outcome, Refusal, Topic, Transaction};
+use ordershop_store::{EntityWrite, EntryId, EventLog, Outcome, Topic, Transaction};
 use ordershop_supervisors::{
     ChildSpec, Context, DynamicBuilder, DynamicHandle, Failure, Message, Process, Receive, ReplyTo,
 };
@@ -272,7 +272,9 @@ impl SagaDriver {
                 self.advance(input, ctx);
                 Ok(())
             }
-            Ok(Err(Refusal::Version { entity_id, .. })) if entity_id != self.intent_id => {
+            Ok(Err(refusal))
+                if refusal.changed_entity().is_some_and(|changed| changed != self.intent_id) =>
+            {
                 self.advance(Input::DecisionStale, ctx);
                 Ok(())
             }
