@@ -99,21 +99,14 @@ impl<P: Process> CellBuilder<P> {
             Box::new(move |birth| Box::pin(factory(birth)))
         });
         let handle = Handle::new(Arc::clone(&shared));
-        let child = CellChild {
-            shared,
-            restart: self.restart,
-            shutdown: self.timing.shutdown,
-        };
+        let child = CellChild { shared, restart: self.restart, shutdown: self.timing.shutdown };
         (handle, ChildSpec::single(child))
     }
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Self {
-            start: DEFAULT_START_TIMEOUT,
-            shutdown: DEFAULT_SHUTDOWN,
-        }
+        Self { start: DEFAULT_START_TIMEOUT, shutdown: DEFAULT_SHUTDOWN }
     }
 }
 

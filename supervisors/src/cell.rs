@@ -77,9 +77,7 @@ struct Seed<P: Process>(Option<Arc<Shared<P>>>);
 
 impl<P: Process> Seed<P> {
     fn grow(mut self) -> Arc<Shared<P>> {
-        self.0
-            .take()
-            .expect("a seed is emptied only here and when dropped")
+        self.0.take().expect("a seed is emptied only here and when dropped")
     }
 }
 

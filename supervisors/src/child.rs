@@ -77,10 +77,7 @@ pub(crate) enum Event {
     /// An incarnation is up.
     Started { incarnation: u64 },
     /// An incarnation ended, or did not come up. One for each start, and the last of it.
-    Exited {
-        incarnation: u64,
-        reason: ExitReason,
-    },
+    Exited { incarnation: u64, reason: ExitReason },
     /// The child is gone for good.
     Gone,
 }
@@ -137,10 +134,7 @@ impl<P: Process> Child for CellChild<P> {
 
     fn start(&self) {
         if self.shared.status() == Status::Closed {
-            self.shared.report(Event::Exited {
-                incarnation: 0,
-                reason: no_arbiter(),
-            });
+            self.shared.report(Event::Exited { incarnation: 0, reason: no_arbiter() });
         } else {
             self.shared.set_status(Status::Down);
             self.shared.say(Word::Start);

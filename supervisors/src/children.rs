@@ -8,7 +8,7 @@
 
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use actix_rt::ArbiterHandle;
 use dashmap::DashMap;
@@ -17,12 +17,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cell;
-use crate::child::{self, Child, Event, Next, Watch};
+use crate::child::{self, Event, Watch};
 use crate::dynamic::{KeyedFactory, Label, Limits};
-use crate::shared::{Shared, Word};
-use crate::supervision::ABANDON_AFTER;
-use crate::verdict::chance;
-use crate::{ExitReason, Handle, History, Process, Restart, Shutdown, Verdict, verdict};
+use crate::key_watch::KeyWatch;
+use crate::shared::{Shared, Status, Word};
+use crate::{ExitReason, Handle, Process};
 
 /// What the dynamic supervisor is up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +108,19 @@ where
         &self.name
     }
 
+    /// The path once it is part of a tree, the name before.
+    pub(crate) fn path(&self) -> &str {
+        self.path.get().map_or(&*self.name, String::as_str)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        *self.stage.borrow() == Stage::Open
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.living.load(Ordering::SeqCst)
     }
@@ -133,8 +145,11 @@ where
                 Ok(Stage::Open) => {}
                 Ok(_) | Err(_) => return Err(Refusal::Closed),
             }
-            if let Some(child) = self.start(key)? {
-                return Ok(child);
+            match self.start(key) {
+                Ok(Some(child)) => return Ok(child),
+                Ok(None) => {}
+                // The last place may have gone to this very key.
+                Err(refusal) => return self.find(key).unwrap_or(Err(refusal)),
             }
         }
     }
@@ -169,10 +184,14 @@ where
                 place.insert(Slot::Living { number, handle });
             }
         }
+        if shared.status() == Status::Closed {
+            // Its arbiter is gone, and it may have said so before it could be found here.
+            self.remove(key, number);
+        }
         shared.say(Word::Start);
         // A stop that began before sees either this child in the registry, and its word comes
         // after the start, or its beginning is seen here.
-        if *self.stage.borrow() != Stage::Open {
+        if !self.is_open() {
             shared.say(child::stop_word(self.limits.timing.shutdown));
         }
         Ok(Some(Handle::new(shared)))
@@ -193,12 +212,8 @@ where
             None => Arc::clone(&self.name),
         };
         let shared = Arc::new(Shared::new(name, self.limits.capacity));
-        shared.set_watch(Box::new(KeyWatch {
-            children: Arc::clone(self),
-            key: key.clone(),
-            number,
-            history: Mutex::new(History::default()),
-        }));
+        let watch = KeyWatch::new(Arc::clone(self), key.clone(), number, Arc::clone(shared.name()));
+        shared.set_watch(Box::new(watch));
         let factory = Arc::clone(&self.factory);
         let key = key.clone();
         cell::launch(&self.arbiter, &shared, self.limits.timing, move || {
@@ -208,7 +223,7 @@ where
     }
 
     /// Takes a slot out, unless the key has gone to another child.
-    fn remove(&self, key: &K, number: u64) {
+    pub(crate) fn remove(&self, key: &K, number: u64) {
         let removed = self.slots.remove_if(key, |_, slot| slot.number() == number);
         let Some((_, slot)) = removed else { return };
         self.taken.fetch_sub(1, Ordering::SeqCst);
@@ -218,7 +233,7 @@ where
     }
 
     /// Turns a child's slot into one that cools down, and frees it in time.
-    fn cool_down(self: &Arc<Self>, key: &K, number: u64) {
+    pub(crate) fn cool_down(self: &Arc<Self>, key: &K, number: u64) {
         let until = Instant::now() + self.limits.cool_down;
         let living = match self.slots.get_mut(key) {
             Some(mut slot) if slot.number() == number => {
@@ -254,10 +269,7 @@ where
         });
         if ended {
             let incarnation = self.incarnation.load(Ordering::SeqCst);
-            self.report(Event::Exited {
-                incarnation,
-                reason: ExitReason::Shutdown,
-            });
+            self.report(Event::Exited { incarnation, reason: ExitReason::Shutdown });
         }
     }
 
@@ -286,153 +298,44 @@ where
     }
 }
 
-/// The ear for one child: what a supervisor decides is decided here, in the child's own thread.
-struct KeyWatch<K, P: Process> {
-    children: Arc<Children<K, P>>,
-    key: K,
-    number: u64,
-    history: Mutex<History>,
-}
-
-impl<K, P> KeyWatch<K, P>
+/// What its supervisor does with it.
+impl<K, P> Children<K, P>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     P: Process,
 {
-    fn exited(&self, incarnation: u64, reason: &ExitReason) -> Next {
-        let Children {
-            limits,
-            name,
-            path,
-            label,
-            ..
-        } = &*self.children;
-        let path = path.get().map_or(&**name, String::as_str);
-        let child = label.as_ref().map(|label| label(&self.key));
-        tracing::debug!(path, child, incarnation, %reason, "exited");
-        let stage = *self.children.stage.borrow();
-        if stage != Stage::Open || matches!(reason, ExitReason::Shutdown) {
-            self.children.remove(&self.key, self.number);
-            return Next::Close;
-        }
-        let now = Instant::now();
-        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        match verdict(&limits.policy, 0, &history, reason, now, chance()) {
-            Verdict::Leave => {
-                self.children.remove(&self.key, self.number);
-                Next::Close
+    pub(crate) fn attach(&self, path: &str, parent: Box<dyn Watch>) {
+        let _ = self.path.set(path.to_owned());
+        let _ = self.parent.set(parent);
+    }
+
+    pub(crate) fn open(&self) {
+        let incarnation = self.incarnation.fetch_add(1, Ordering::SeqCst) + 1;
+        self.set_stage(Stage::Open);
+        self.report(Event::Started { incarnation });
+    }
+
+    pub(crate) fn stop(&self) {
+        if self.set_stage(Stage::Stopping) {
+            for child in self.living() {
+                child.shared().say(child::stop_word(self.limits.timing.shutdown));
             }
-            Verdict::Restart { after } => {
-                history.push(0, now, after, limits.policy.intensity);
-                tracing::debug!(path, child, incarnation, delay = ?after, "restarts");
-                Next::RestartAfter(after)
-            }
-            Verdict::Escalate => {
-                let cool_down = limits.cool_down;
-                tracing::warn!(path, child, incarnation, %reason, ?cool_down, "unavailable: too many restarts");
-                self.children.cool_down(&self.key, self.number);
-                Next::Close
-            }
-        }
-    }
-}
-
-impl<K, P> Watch for KeyWatch<K, P>
-where
-    K: Clone + Eq + Hash + Send + Sync + 'static,
-    P: Process,
-{
-    fn report(&self, event: Event) -> Next {
-        match event {
-            Event::Started { incarnation } => {
-                tracing::debug!(name = %self.children.name, incarnation, "started");
-                Next::Wait
-            }
-            Event::Exited {
-                incarnation,
-                reason,
-            } => self.exited(incarnation, &reason),
-            Event::Gone => {
-                if self.children.get(&self.key).is_some() {
-                    self.children.remove(&self.key, self.number);
-                }
-                Next::Close
-            }
-        }
-    }
-}
-
-/// The supervisor's grip on a dynamic supervisor; dropped, it closes it.
-pub(crate) struct DynamicChild<K, P>(pub(crate) Arc<Children<K, P>>)
-where
-    K: Clone + Eq + Hash + Send + Sync + 'static,
-    P: Process;
-
-impl<K, P> Child for DynamicChild<K, P>
-where
-    K: Clone + Eq + Hash + Send + Sync + 'static,
-    P: Process,
-{
-    fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    fn restart(&self) -> Restart {
-        Restart::Permanent
-    }
-
-    fn shutdown(&self) -> Shutdown {
-        match self.0.limits.timing.shutdown {
-            Shutdown::Timeout(time) => Shutdown::Timeout(time + ABANDON_AFTER),
-            Shutdown::Kill => Shutdown::Timeout(ABANDON_AFTER),
-            Shutdown::Infinity => Shutdown::Infinity,
-        }
-    }
-
-    fn attach(&mut self, path: &str, watch: Box<dyn Watch>) {
-        let _ = self.0.path.set(path.to_owned());
-        let _ = self.0.parent.set(watch);
-    }
-
-    fn start(&self) {
-        let incarnation = self.0.incarnation.fetch_add(1, Ordering::SeqCst) + 1;
-        self.0.set_stage(Stage::Open);
-        self.0.report(Event::Started { incarnation });
-    }
-
-    fn stop(&self) {
-        if self.0.set_stage(Stage::Stopping) {
-            for child in self.0.living() {
-                child
-                    .shared()
-                    .say(child::stop_word(self.0.limits.timing.shutdown));
-            }
-            if self.0.len() == 0 {
-                self.0.end_stop();
+            if self.len() == 0 {
+                self.end_stop();
             }
         }
     }
 
-    fn retire(&self) {
-        self.0.set_stage(Stage::Retired);
+    pub(crate) fn retire(&self) {
+        self.set_stage(Stage::Retired);
     }
 
-    fn close(&self) {
-        if self.0.set_stage(Stage::Closed) {
-            for child in self.0.living() {
+    pub(crate) fn close(&self) {
+        if self.set_stage(Stage::Closed) {
+            for child in self.living() {
                 child::close(child.shared());
             }
-            self.0.report(Event::Gone);
+            self.report(Event::Gone);
         }
-    }
-}
-
-impl<K, P> Drop for DynamicChild<K, P>
-where
-    K: Clone + Eq + Hash + Send + Sync + 'static,
-    P: Process,
-{
-    fn drop(&mut self) {
-        self.close();
     }
 }

@@ -115,14 +115,8 @@ mod tests {
 
     #[test]
     fn the_message_of_a_panic_is_kept() {
-        assert_eq!(
-            contained(|| panic!("plain")).0,
-            Err::<(), _>("plain".to_owned())
-        );
-        assert_eq!(
-            contained(|| panic!("no {}", 7)).0,
-            Err::<(), _>("no 7".to_owned())
-        );
+        assert_eq!(contained(|| panic!("plain")).0, Err::<(), _>("plain".to_owned()));
+        assert_eq!(contained(|| panic!("no {}", 7)).0, Err::<(), _>("no 7".to_owned()));
     }
 
     #[test]

@@ -20,11 +20,7 @@ pub struct Context<'a, P: Process> {
 
 impl<'a, P: Process> Context<'a, P> {
     pub(crate) fn new(shared: &'a Arc<Shared<P>>, work: &'a mut Work<P>, incarnation: u64) -> Self {
-        Self {
-            shared,
-            work,
-            incarnation,
-        }
+        Self { shared, work, incarnation }
     }
 
     /// A handle to this cell.
@@ -76,11 +72,7 @@ impl<'a, P: Process> Context<'a, P> {
         delay: Duration,
         then: impl FnOnce(&mut P, &mut Context<'_, P>) -> Result<(), Failure> + 'static,
     ) {
-        self.push(
-            Hold::Nothing,
-            tokio::time::sleep(delay),
-            |process, (), ctx| then(process, ctx),
-        );
+        self.push(Hold::Nothing, tokio::time::sleep(delay), |process, (), ctx| then(process, ctx));
     }
 
     /// Ends this incarnation normally, once the present handler has returned.

@@ -11,7 +11,8 @@ use actix_rt::{Arbiter, ArbiterHandle};
 use futures_util::future::LocalBoxFuture;
 
 use crate::cell::Timing;
-use crate::children::{Children, DynamicChild, Refusal};
+use crate::children::{Children, Refusal};
+use crate::dynamic_child::DynamicChild;
 use crate::{
     AskError, Backoff, Birth, ChildSpec, DEFAULT_CAPACITY, Failure, Handle, Intensity, Message,
     Policy, Process, Receive, Restart, Shutdown,
@@ -39,10 +40,7 @@ where
             capacity: DEFAULT_CAPACITY,
             max_children: DEFAULT_MAX_CHILDREN,
             cool_down: DEFAULT_COOL_DOWN,
-            policy: Policy {
-                restart: Restart::Transient,
-                ..Policy::default()
-            },
+            policy: Policy { restart: Restart::Transient, ..Policy::default() },
             timing: Timing::default(),
         },
         label: None,
@@ -154,9 +152,7 @@ where
             self.label,
             Arc::new(move |key, birth| Box::pin(factory(key, birth))),
         ));
-        let handle = DynamicHandle {
-            children: Arc::clone(&children),
-        };
+        let handle = DynamicHandle { children: Arc::clone(&children) };
         (handle, ChildSpec::single(DynamicChild(children)))
     }
 }
@@ -207,6 +203,11 @@ where
         Err(AskError::NotDelivered(message))
     }
 
+    #[cfg(test)]
+    pub(crate) fn children(&self) -> &Arc<Children<K, P>> {
+        &self.children
+    }
+
     /// The number of living children: up, starting, or waiting for a restart.
     pub fn len(&self) -> usize {
         self.children.len()
@@ -230,9 +231,7 @@ where
 
 impl<K, P: Process> Clone for DynamicHandle<K, P> {
     fn clone(&self) -> Self {
-        Self {
-            children: Arc::clone(&self.children),
-        }
+        Self { children: Arc::clone(&self.children) }
     }
 }
 

@@ -20,6 +20,11 @@ impl<M> SendError<M> {
             Self::Full(message) | Self::Stopped(message) => message,
         }
     }
+
+    /// The same error without the message.
+    pub fn into_failure(self) -> AskFailure {
+        self.into()
+    }
 }
 
 impl<M> fmt::Debug for SendError<M> {

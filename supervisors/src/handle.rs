@@ -124,9 +124,7 @@ async fn outcome<M: Message>(
 
 impl<P: Process> Clone for Handle<P> {
     fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-        }
+        Self { shared: Arc::clone(&self.shared) }
     }
 }
 

@@ -13,21 +13,12 @@ pub(crate) struct Letter<M: Message> {
 
 impl<M: Message> Letter<M> {
     pub(crate) fn tell(message: M) -> Self {
-        Self {
-            message: Some(message),
-            asker: None,
-        }
+        Self { message: Some(message), asker: None }
     }
 
     pub(crate) fn ask(message: M) -> (Self, oneshot::Receiver<Outcome<M::Reply>>) {
         let (asker, answer) = oneshot::channel();
-        (
-            Self {
-                message: Some(message),
-                asker: Some(asker),
-            },
-            answer,
-        )
+        (Self { message: Some(message), asker: Some(asker) }, answer)
     }
 
     /// Takes it out of its envelope: from here on it is in flight.

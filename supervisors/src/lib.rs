@@ -51,10 +51,10 @@
 //! | `process`, `message`, `context` | what the author of an actor writes against |
 //! | `handle`, `error` | what its callers hold, and what can go wrong |
 //! | `builder`, `child`, `supervisor`, `tree` | what the author of a tree writes |
-//! | `dynamic`, `children` | children by key, started on demand |
+//! | `dynamic`, `children`, `key_watch` | children by key, started on demand |
 //! | `verdict` | the decision after an exit, a pure function |
 //! | `cell`, `life`, `shared`, `letter`, `room`, `work`, `contain` | the machinery: mailbox, incarnations, tasks, panics |
-//! | `supervision` | the loop that carries out the verdicts |
+//! | `subtree`, `supervision`, `shutdown` | setting supervisors up, the loop that carries out the verdicts, stopping |
 //!
 //! # What happens to a message
 //!
@@ -77,16 +77,20 @@ mod context;
 
 mod children;
 mod dynamic;
+mod dynamic_child;
 mod error;
 mod exit;
 mod failure;
 mod handle;
+mod key_watch;
 mod letter;
 mod life;
 mod message;
 mod process;
 mod room;
 mod shared;
+mod shutdown;
+mod subtree;
 mod supervision;
 mod supervisor;
 mod tree;

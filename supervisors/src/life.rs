@@ -12,7 +12,7 @@ use crate::cell::Cell;
 use crate::child::{Event, Next};
 use crate::contain::{self, Orphans, contained};
 use crate::shared::{Status, Word};
-use crate::work::Work;
+use crate::work::{Hold, Work};
 use crate::{Birth, Context, ExitReason, Failure, Handle, Process, Shutdown};
 
 /// After so many steps in a row (finished futures, changes of state) the other actors of the
@@ -28,20 +28,12 @@ pub(crate) enum Life<P> {
     /// Waits for the time to begin anew.
     Resting(Timer),
     /// The factory is at work.
-    Starting {
-        process: LocalBoxFuture<'static, Result<P, Failure>>,
-        limit: Timer,
-    },
+    Starting { process: LocalBoxFuture<'static, Result<P, Failure>>, limit: Timer },
     /// An incarnation is up.
     Up(P),
     /// First its pauses finish; then it is told, and what [`Process::stopping`] began finishes.
     /// The limit is set when there is something to wait for.
-    Stopping {
-        process: P,
-        reason: ExitReason,
-        told: bool,
-        limit: Option<Timer>,
-    },
+    Stopping { process: P, reason: ExitReason, told: bool, limit: Option<Timer> },
     /// Sends messages back.
     Retired,
 }
@@ -49,10 +41,7 @@ pub(crate) enum Life<P> {
 impl<P> Life<P> {
     /// Whether an exit is still to be reported.
     pub(crate) fn is_incarnate(&self) -> bool {
-        matches!(
-            self,
-            Self::Starting { .. } | Self::Up(_) | Self::Stopping { .. }
-        )
+        matches!(self, Self::Starting { .. } | Self::Up(_) | Self::Stopping { .. })
     }
 
     fn process(&mut self) -> Option<&mut P> {
@@ -108,10 +97,7 @@ impl<P: Process> Cell<P> {
             }
         }
         let incarnation = self.incarnation;
-        match self.shared.report(Event::Exited {
-            incarnation,
-            reason: reason.clone(),
-        }) {
+        match self.shared.report(Event::Exited { incarnation, reason: reason.clone() }) {
             // A cell whose arbiter goes away comes here while it is dropped, out of reach of timers.
             Next::RestartAfter(_) if self.closing => {}
             Next::Wait => {}
@@ -204,10 +190,8 @@ impl<P: Process> Cell<P> {
     /// Has the factory begin an incarnation.
     fn begin(&mut self) {
         self.incarnation += 1;
-        let birth = Birth {
-            handle: Handle::new(Arc::clone(&self.shared)),
-            incarnation: self.incarnation,
-        };
+        let birth =
+            Birth { handle: Handle::new(Arc::clone(&self.shared)), incarnation: self.incarnation };
         match contained(|| (self.factory)(birth)) {
             (Ok(process), orphans) => {
                 orphans.unanswered();
@@ -228,9 +212,7 @@ impl<P: Process> Cell<P> {
             Ok(Ok(())) => {
                 orphans.unanswered();
                 self.shared.set_status(Status::Up);
-                self.shared.report(Event::Started {
-                    incarnation: self.incarnation,
-                });
+                self.shared.report(Event::Started { incarnation: self.incarnation });
             }
             Ok(Err(failure)) => self.end(&ExitReason::StartFailed(Arc::new(failure)), orphans),
             Err(message) => self.end(&panicked_at_start(&message), orphans),
@@ -242,9 +224,10 @@ impl<P: Process> Cell<P> {
         match contained(|| self.work.poll_next(cx)) {
             (Ok(Poll::Ready((hold, then))), orphans) => {
                 orphans.unanswered();
+                self.work.enter(hold);
                 self.step(then);
                 if self.life.is_incarnate() {
-                    self.work.release(hold);
+                    self.work.leave(hold);
                 }
                 true
             }
@@ -261,31 +244,23 @@ impl<P: Process> Cell<P> {
 
     fn begin_stop(&mut self, reason: ExitReason) {
         if let Life::Up(process) = mem::replace(&mut self.life, Life::Idle) {
-            self.life = Life::Stopping {
-                process,
-                reason,
-                told: false,
-                limit: None,
-            };
+            self.life = Life::Stopping { process, reason, told: false, limit: None };
         }
     }
 
     fn advance_stop(&mut self, cx: &mut TaskContext<'_>) -> bool {
-        let Life::Stopping {
-            process,
-            reason,
-            told,
-            ..
-        } = &mut self.life
-        else {
+        let Life::Stopping { process, reason, told, .. } = &mut self.life else {
             return false;
         };
         if !*told && !self.work.holds_mailbox() {
             *told = true;
-            self.work.begin_stopping();
+            self.work.enter_stopping();
             let mut ctx = Context::new(&self.shared, &mut self.work, self.incarnation);
             match contained(|| process.stopping(&mut ctx)) {
-                (Ok(()), orphans) => orphans.unanswered(),
+                (Ok(()), orphans) => {
+                    self.work.leave(Hold::Nothing);
+                    orphans.unanswered();
+                }
                 (Err(message), orphans) => self.end(&ExitReason::Panicked { message }, orphans),
             }
             return true;
@@ -295,7 +270,8 @@ impl<P: Process> Cell<P> {
             self.end(&reason, Orphans::default());
             return true;
         }
-        self.advance_work(cx) || self.kill_if_late(cx)
+        // The limit first: a process that always has something to do must not escape it.
+        self.kill_if_late(cx) || self.advance_work(cx)
     }
 
     fn kill_if_late(&mut self, cx: &mut TaskContext<'_>) -> bool {
@@ -305,11 +281,9 @@ impl<P: Process> Cell<P> {
         let late = match self.timing.shutdown {
             Shutdown::Infinity => false,
             Shutdown::Kill => true,
-            Shutdown::Timeout(time) => limit
-                .get_or_insert_with(|| Box::pin(sleep(time)))
-                .as_mut()
-                .poll(cx)
-                .is_ready(),
+            Shutdown::Timeout(time) => {
+                limit.get_or_insert_with(|| Box::pin(sleep(time))).as_mut().poll(cx).is_ready()
+            }
         };
         if late {
             self.end(&ExitReason::Killed, Orphans::default());

@@ -67,8 +67,6 @@ impl<R: Send + 'static> Orphan for oneshot::Sender<Outcome<R>> {
 
 impl<R: Send + 'static> fmt::Debug for ReplyTo<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplyTo")
-            .field("is_wanted", &self.is_wanted())
-            .finish()
+        f.debug_struct("ReplyTo").field("is_wanted", &self.is_wanted()).finish()
     }
 }

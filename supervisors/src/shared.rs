@@ -46,15 +46,8 @@ pub(crate) enum Word {
 }
 
 impl Word {
-    const ALL: [Self; 7] = [
-        Self::None,
-        Self::Start,
-        Self::Stop,
-        Self::Kill,
-        Self::Retire,
-        Self::Cancel,
-        Self::Close,
-    ];
+    const ALL: [Self; 7] =
+        [Self::None, Self::Start, Self::Stop, Self::Kill, Self::Retire, Self::Cancel, Self::Close];
 
     /// What is left to do when a new word comes before an old one was seen.
     fn after(self, old: Self) -> Self {
@@ -66,10 +59,7 @@ impl Word {
     }
 
     fn from_u8(byte: u8) -> Self {
-        Self::ALL
-            .get(usize::from(byte))
-            .copied()
-            .unwrap_or(Self::None)
+        Self::ALL.get(usize::from(byte)).copied().unwrap_or(Self::None)
     }
 }
 
@@ -126,9 +116,7 @@ impl<P: Process> Shared<P> {
 
     /// Tells the supervisor; without one, nothing can come any more.
     pub(crate) fn report(&self, event: Event) -> Next {
-        self.watch
-            .get()
-            .map_or(Next::Close, |watch| watch.report(event))
+        self.watch.get().map_or(Next::Close, |watch| watch.report(event))
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -142,11 +130,9 @@ impl<P: Process> Shared<P> {
 
     /// Sets the status; a closed cell stays closed.
     pub(crate) fn set_status(&self, status: Status) {
-        let _ = self
-            .status
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
-                (now != Status::Closed as u8).then_some(status as u8)
-            });
+        let _ = self.status.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
+            (now != Status::Closed as u8).then_some(status as u8)
+        });
     }
 
     /// Takes no more messages, and wakes those who wait for room. Returns whether it was open.
@@ -158,11 +144,9 @@ impl<P: Process> Shared<P> {
 
     /// Gives the cell a word, from any thread.
     pub(crate) fn say(&self, word: Word) {
-        let _ = self
-            .word
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| {
-                Some(word.after(Word::from_u8(old)) as u8)
-            });
+        let _ = self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| {
+            Some(word.after(Word::from_u8(old)) as u8)
+        });
         self.waker.wake();
     }
 

@@ -5,171 +5,44 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use crate::child::{Child, Event, Kind, Next, Watch};
+use crate::child::{Child, Event, Next, Watch};
+use crate::subtree::{Notice, Order};
 use crate::verdict::chance;
 use crate::{
-    Backoff, ChildSpec, ExitReason, Failure, History, Intensity, Policy, Restart, Shutdown,
-    StartError, Strategy, SupervisorSpec, TooManyRestarts, Verdict, verdict,
+    Backoff, ExitReason, Failure, History, Intensity, Policy, Restart, StartError, Strategy,
+    TooManyRestarts, Verdict, verdict,
 };
 
-/// How long beyond its shutdown time a child may keep its supervisor waiting. A child that is
-/// polled at all keeps its time by itself; one that isn't blocks its thread, and is abandoned.
-pub(crate) const ABANDON_AFTER: Duration = Duration::from_secs(2);
-
-/// A supervisor's grip on a supervisor below it.
-pub(crate) struct SupervisorChild {
-    name: String,
-    restart: Restart,
-    inbox: mpsc::UnboundedSender<Notice>,
-}
-
-/// What a supervisor hears. Not bounded, but a child has at most three reports under way.
-enum Notice {
-    Order(Order),
-    Report { child: usize, event: Event },
-}
-
+/// What is laid down for all children.
 #[derive(Clone, Copy)]
-enum Order {
-    Start,
-    Stop,
-    Retire,
-    Close,
+pub(crate) struct LaidDown {
+    pub(crate) strategy: Strategy,
+    pub(crate) intensity: Intensity,
+    pub(crate) backoff: Backoff,
 }
 
-/// Sets up a supervisor and all below it; none starts before it is told to.
-pub(crate) fn launch(spec: SupervisorSpec, path: &str, parent: Box<dyn Watch>) -> SupervisorChild {
-    let (inbox, notices) = mpsc::unbounded_channel();
-    let mut slots = Vec::with_capacity(spec.children.len());
-    for (index, ChildSpec(kind)) in spec.children.into_iter().enumerate() {
-        let ear = Box::new(Ear {
-            child: index,
-            inbox: inbox.clone(),
-        });
-        let (path, child) = match kind {
-            Kind::Single(mut child) => {
-                let path = format!("{path}/{}", child.name());
-                child.attach(&path, ear);
-                (path, child)
-            }
-            Kind::Supervisor(spec) => {
-                let path = format!("{path}/{}", spec.name);
-                let child: Box<dyn Child> = Box::new(launch(*spec, &path, ear));
-                (path, child)
-            }
-        };
-        slots.push(Slot {
-            path,
-            child,
-            state: State::Down,
-            was_up: false,
-            gone: false,
-        });
-    }
-    actix_rt::spawn(
-        Supervisor {
-            path: path.to_owned(),
-            strategy: spec.strategy,
-            intensity: spec.intensity,
-            backoff: spec.backoff,
-            slots,
-            notices,
-            deferred: VecDeque::new(),
-            parent,
-            history: History::default(),
-            phase: Phase::Idle,
-            incarnation: 0,
-            closing: false,
-        }
-        .run(),
-    );
-    SupervisorChild {
-        name: spec.name,
-        restart: spec.restart,
-        inbox,
-    }
-}
-
-impl SupervisorChild {
-    fn order(&self, order: Order) {
-        // A supervisor that is gone has reported it.
-        let _ = self.inbox.send(Notice::Order(order));
-    }
-}
-
-impl Child for SupervisorChild {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn restart(&self) -> Restart {
-        self.restart
-    }
-
-    fn shutdown(&self) -> Shutdown {
-        Shutdown::Infinity
-    }
-
-    fn attach(&mut self, _path: &str, _watch: Box<dyn Watch>) {
-        // It was launched with its path and its watch.
-    }
-
-    fn start(&self) {
-        self.order(Order::Start);
-    }
-
-    fn stop(&self) {
-        self.order(Order::Stop);
-    }
-
-    fn retire(&self) {
-        self.order(Order::Retire);
-    }
-
-    fn close(&self) {
-        self.order(Order::Close);
-    }
-}
-
-impl Drop for SupervisorChild {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
-struct Ear {
-    child: usize,
-    inbox: mpsc::UnboundedSender<Notice>,
-}
-
-impl Watch for Ear {
-    fn report(&self, event: Event) -> Next {
-        match self.inbox.send(Notice::Report {
-            child: self.child,
-            event,
-        }) {
-            Ok(()) => Next::Wait,
-            Err(_gone) => Next::Close,
-        }
-    }
-}
-
-struct Slot {
-    path: String,
-    child: Box<dyn Child>,
-    state: State,
+/// A child and what is known of it.
+pub(crate) struct Slot {
+    pub(crate) path: String,
+    pub(crate) child: Box<dyn Child>,
+    pub(crate) state: State,
     /// Whether it was up since the supervisor started.
     was_up: bool,
-    gone: bool,
+    pub(crate) gone: bool,
+}
+
+impl Slot {
+    pub(crate) fn new(path: String, child: Box<dyn Child>) -> Self {
+        Self { path, child, state: State::Down, was_up: false, gone: false }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     Down,
     /// To be started as soon as all before it are settled.
     Queued,
@@ -186,15 +59,14 @@ enum Phase {
     Running,
 }
 
-struct Supervisor {
+/// The task of one supervisor.
+pub(crate) struct Supervisor {
     path: String,
-    strategy: Strategy,
-    intensity: Intensity,
-    backoff: Backoff,
-    slots: Vec<Slot>,
-    notices: mpsc::UnboundedReceiver<Notice>,
+    laid_down: LaidDown,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) notices: mpsc::UnboundedReceiver<Notice>,
     /// Heard while a stop was waited for, to be dealt with after it.
-    deferred: VecDeque<Notice>,
+    pub(crate) deferred: VecDeque<Notice>,
     parent: Box<dyn Watch>,
     history: History,
     phase: Phase,
@@ -203,7 +75,29 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    async fn run(mut self) {
+    pub(crate) fn new(
+        path: String,
+        laid_down: LaidDown,
+        slots: Vec<Slot>,
+        notices: mpsc::UnboundedReceiver<Notice>,
+        parent: Box<dyn Watch>,
+    ) -> Self {
+        Self {
+            path,
+            laid_down,
+            slots,
+            notices,
+            deferred: VecDeque::new(),
+            parent,
+            history: History::default(),
+            phase: Phase::Idle,
+            incarnation: 0,
+            closing: false,
+        }
+    }
+
+    /// Runs until it is closed.
+    pub(crate) async fn run(mut self) {
         while !self.closing {
             match self.next().await {
                 Some(Notice::Order(Order::Start)) => self.begin(),
@@ -235,14 +129,10 @@ impl Supervisor {
             if let Some(notice) = self.deferred.pop_front() {
                 return Some(notice);
             }
-            let due = self
-                .slots
-                .iter()
-                .enumerate()
-                .filter_map(|(index, slot)| match slot.state {
-                    State::Waiting(at) => Some((at, index)),
-                    State::Down | State::Queued | State::Starting | State::Up => None,
-                });
+            let due = self.slots.iter().enumerate().filter_map(|(index, slot)| match slot.state {
+                State::Waiting(at) => Some((at, index)),
+                State::Down | State::Queued | State::Starting | State::Up => None,
+            });
             let Some((at, index)) = due.min() else {
                 return self.notices.recv().await;
             };
@@ -263,13 +153,7 @@ impl Supervisor {
                 tracing::info!(path = slot.path, incarnation, "started");
                 self.start_queued();
             }
-            (
-                Event::Exited {
-                    incarnation,
-                    reason,
-                },
-                State::Starting | State::Up,
-            ) => {
+            (Event::Exited { incarnation, reason }, State::Starting | State::Up) => {
                 self.child_exited(index, incarnation, reason).await;
             }
             (Event::Gone, State::Starting | State::Up) => {
@@ -304,14 +188,8 @@ impl Supervisor {
         }
         if self.phase == Phase::Starting {
             self.phase = Phase::Running;
-            tracing::info!(
-                path = self.path,
-                incarnation = self.incarnation,
-                "supervisor started"
-            );
-            self.parent.report(Event::Started {
-                incarnation: self.incarnation,
-            });
+            tracing::info!(path = self.path, incarnation = self.incarnation, "supervisor started");
+            self.parent.report(Event::Started { incarnation: self.incarnation });
         }
     }
 
@@ -338,8 +216,8 @@ impl Supervisor {
         }
         let policy = Policy {
             restart: slot.child.restart(),
-            intensity: self.intensity,
-            backoff: self.backoff,
+            intensity: self.laid_down.intensity,
+            backoff: self.laid_down.backoff,
         };
         let now = Instant::now();
         match verdict(&policy, index, &self.history, &reason, now, chance()) {
@@ -349,8 +227,8 @@ impl Supervisor {
             }
             Verdict::Restart { after } => {
                 tracing::warn!(path, incarnation, delay = ?after, "restarts");
-                self.history.push(index, now, after, self.intensity);
-                if self.strategy == Strategy::RestForOne {
+                self.history.push(index, now, after, self.laid_down.intensity);
+                if self.laid_down.strategy == Strategy::RestForOne {
                     self.stop_from(index + 1).await;
                     self.queue_from(index + 1);
                 }
@@ -387,103 +265,8 @@ impl Supervisor {
     fn exit(&mut self, reason: ExitReason) {
         self.phase = Phase::Idle;
         let incarnation = self.incarnation;
-        if self.parent.report(Event::Exited {
-            incarnation,
-            reason,
-        }) == Next::Close
-        {
+        if self.parent.report(Event::Exited { incarnation, reason }) == Next::Close {
             self.closing = true;
         }
-    }
-
-    /// Stops the children from that one on, in reverse order.
-    async fn stop_from(&mut self, first: usize) {
-        for index in (first..self.slots.len()).rev() {
-            let was = std::mem::replace(&mut self.slots[index].state, State::Down);
-            if matches!(was, State::Starting | State::Up) {
-                self.stop_child(index).await;
-            }
-        }
-    }
-
-    async fn stop_child(&mut self, index: usize) {
-        let has_ended = |notice: &Notice| {
-            matches!(notice, Notice::Report { child, event: Event::Exited { .. } | Event::Gone }
-                if *child == index)
-        };
-        if let Some(at) = self.deferred.iter().position(has_ended) {
-            self.deferred.remove(at);
-            return;
-        }
-        let Slot { child, path, .. } = &self.slots[index];
-        child.stop();
-        let limit = match child.shutdown() {
-            Shutdown::Timeout(time) => Some(Instant::now() + time + ABANDON_AFTER),
-            Shutdown::Kill => Some(Instant::now() + ABANDON_AFTER),
-            Shutdown::Infinity => None,
-        };
-        loop {
-            match recv_until(&mut self.notices, limit).await {
-                Some(notice) if has_ended(&notice) => {
-                    if let Notice::Report {
-                        event:
-                            Event::Exited {
-                                incarnation,
-                                reason,
-                            },
-                        ..
-                    } = notice
-                    {
-                        tracing::info!(path, incarnation, %reason, "stopped");
-                    }
-                    return;
-                }
-                Some(Notice::Report { child, .. }) if child == index => {}
-                Some(notice) => self.deferred.push_back(notice),
-                None => {
-                    tracing::error!(path, "does not stop, its thread is blocked: abandoned");
-                    child.close();
-                    self.slots[index].gone = true;
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Closes all children, and waits for each that can still be waited for.
-    async fn close(&mut self) {
-        for slot in self.slots.iter().rev() {
-            slot.child.close();
-        }
-        let limit = Some(Instant::now() + ABANDON_AFTER);
-        for notice in std::mem::take(&mut self.deferred) {
-            self.note_gone(&notice);
-        }
-        while self.slots.iter().any(|slot| !slot.gone) {
-            match recv_until(&mut self.notices, limit).await {
-                Some(notice) => self.note_gone(&notice),
-                None => return,
-            }
-        }
-    }
-
-    fn note_gone(&mut self, notice: &Notice) {
-        if let Notice::Report {
-            child,
-            event: Event::Gone,
-        } = notice
-        {
-            self.slots[*child].gone = true;
-        }
-    }
-}
-
-async fn recv_until(
-    notices: &mut mpsc::UnboundedReceiver<Notice>,
-    limit: Option<Instant>,
-) -> Option<Notice> {
-    match limit {
-        Some(limit) => timeout_at(limit, notices.recv()).await.ok().flatten(),
-        None => notices.recv().await,
     }
 }

@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use crate::child::{Child, Event, Next, Watch};
-use crate::supervision::{self, SupervisorChild};
+use crate::subtree::{self, SupervisorChild};
 use crate::{ExitReason, StartError, SupervisorSpec};
 
 /// A running tree of supervisors.
@@ -27,18 +27,20 @@ impl Tree {
     ///
     /// A child that does not start stops those before it, in reverse order, and is an error.
     /// Cells live on the arbiters they were built for.
+    ///
+    /// # Panics
+    ///
+    /// When the present thread is no arbiter.
     pub async fn start(root: SupervisorSpec) -> Result<Self, StartError> {
         if cfg!(panic = "abort") {
             return Err(StartError::PanicAborts);
         }
         let (sender, state) = watch::channel(State::default());
         let path = root.name.clone();
-        let root = supervision::launch(root, &path, Box::new(RootWatch(sender)));
+        let root = subtree::launch(root, &path, Box::new(RootWatch(sender)));
         root.start();
         let mut tree = Self { root, state };
-        let first = tree
-            .state
-            .wait_for(|state| state.up || state.exit.is_some() || state.gone);
+        let first = tree.state.wait_for(|state| state.up || state.exit.is_some() || state.gone);
         let exit = match first.await {
             Ok(state) if state.up => None,
             Ok(state) => Some(state.exit.clone()),
@@ -71,10 +73,7 @@ impl Tree {
     /// The tree is down then. After a mere [`Tree::stop`] it never resolves.
     pub async fn failed(&self) -> ExitReason {
         let mut state = self.state.clone();
-        match state
-            .wait_for(|state| state.up && state.exit.is_some())
-            .await
-        {
+        match state.wait_for(|state| state.up && state.exit.is_some()).await {
             Ok(state) => state.exit.clone().unwrap_or(ExitReason::Killed),
             Err(_gone) => std::future::pending().await,
         }
@@ -89,9 +88,7 @@ impl Drop for Tree {
 
 impl std::fmt::Debug for Tree {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tree")
-            .field("root", &self.root.name())
-            .finish_non_exhaustive()
+        f.debug_struct("Tree").field("root", &self.root.name()).finish_non_exhaustive()
     }
 }
 
@@ -101,10 +98,7 @@ impl Watch for RootWatch {
     fn report(&self, event: Event) -> Next {
         self.0.send_modify(|state| match event {
             Event::Started { .. } => state.up = true,
-            Event::Exited {
-                reason: ExitReason::Shutdown,
-                ..
-            } => {}
+            Event::Exited { reason: ExitReason::Shutdown, .. } => {}
             Event::Exited { reason, .. } => state.exit = Some(reason),
             Event::Gone => state.gone = true,
         });

@@ -20,10 +20,7 @@ pub struct Intensity {
 impl Default for Intensity {
     /// 10 restarts in 10 seconds.
     fn default() -> Self {
-        Self {
-            restarts: 10,
-            period: Duration::from_secs(10),
-        }
+        Self { restarts: 10, period: Duration::from_secs(10) }
     }
 }
 
@@ -41,11 +38,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// Restarts at once.
-    pub const NONE: Self = Self {
-        initial: Duration::ZERO,
-        max: Duration::ZERO,
-        jitter: 0.0,
-    };
+    pub const NONE: Self = Self { initial: Duration::ZERO, max: Duration::ZERO, jitter: 0.0 };
 
     /// The delay after `earlier` restarts; `chance` is from 0 to 1.
     pub fn delay(&self, earlier: u32, chance: f64) -> Duration {
@@ -58,11 +51,7 @@ impl Backoff {
 impl Default for Backoff {
     /// From 100 milliseconds to 10 seconds, half of it left to chance.
     fn default() -> Self {
-        Self {
-            initial: Duration::from_millis(100),
-            max: Duration::from_secs(10),
-            jitter: 0.5,
-        }
+        Self { initial: Duration::from_millis(100), max: Duration::from_secs(10), jitter: 0.5 }
     }
 }
 
@@ -109,10 +98,7 @@ impl History {
     pub fn push(&mut self, child: usize, at: Instant, delay: Duration, intensity: Intensity) {
         self.0.push_back(Entry { child, at, delay });
         let bearable = usize::try_from(intensity.restarts).unwrap_or(usize::MAX);
-        let keep = self
-            .within(intensity.period, at)
-            .count()
-            .min(bearable.max(1));
+        let keep = self.within(intensity.period, at).count().min(bearable.max(1));
         self.0.drain(..self.0.len() - keep);
     }
 
@@ -139,9 +125,7 @@ impl History {
     }
 
     fn count_of(&self, child: usize, period: Duration, now: Instant) -> u32 {
-        let own = self
-            .within(period, now)
-            .filter(|entry| entry.child == child);
+        let own = self.within(period, now).filter(|entry| entry.child == child);
         u32::try_from(own.count()).unwrap_or(u32::MAX)
     }
 }
@@ -158,11 +142,7 @@ pub fn verdict(
     now: Instant,
     chance: f64,
 ) -> Verdict {
-    let Policy {
-        restart,
-        intensity,
-        backoff,
-    } = *policy;
+    let Policy { restart, intensity, backoff } = *policy;
     let wanted = match restart {
         Restart::Permanent => true,
         Restart::Transient => exit.is_abnormal(),
@@ -174,9 +154,7 @@ pub fn verdict(
         Verdict::Escalate
     } else {
         let earlier = history.count_of(child, intensity.period, now);
-        Verdict::Restart {
-            after: backoff.delay(earlier, chance),
-        }
+        Verdict::Restart { after: backoff.delay(earlier, chance) }
     }
 }
 
@@ -195,21 +173,10 @@ mod tests {
     use std::sync::Arc;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const BACKOFF: Backoff = Backoff {
-        initial: SECOND,
-        max: Duration::from_secs(10),
-        jitter: 0.5,
-    };
+    const BACKOFF: Backoff = Backoff { initial: SECOND, max: Duration::from_secs(10), jitter: 0.5 };
 
     fn policy(restart: Restart, restarts: u32, backoff: Backoff) -> Policy {
-        Policy {
-            restart,
-            intensity: Intensity {
-                restarts,
-                period: 10 * SECOND,
-            },
-            backoff,
-        }
+        Policy { restart, intensity: Intensity { restarts, period: 10 * SECOND }, backoff }
     }
 
     fn exits() -> [(ExitReason, bool); 7] {
@@ -219,12 +186,7 @@ mod tests {
             (ExitReason::Shutdown, false),
             (ExitReason::Killed, true),
             (ExitReason::Failed(Arc::clone(&failure)), true),
-            (
-                ExitReason::Panicked {
-                    message: String::new(),
-                },
-                true,
-            ),
+            (ExitReason::Panicked { message: String::new() }, true),
             (ExitReason::StartFailed(failure), true),
             (ExitReason::StartTimedOut, true),
         ]
@@ -241,9 +203,7 @@ mod tests {
             ] {
                 let policy = policy(restart, 1, Backoff::NONE);
                 let expected = if wanted {
-                    Verdict::Restart {
-                        after: Duration::ZERO,
-                    }
+                    Verdict::Restart { after: Duration::ZERO }
                 } else {
                     Verdict::Leave
                 };
@@ -269,18 +229,13 @@ mod tests {
         given
     }
 
-    const NOW: Verdict = Verdict::Restart {
-        after: Duration::ZERO,
-    };
+    const NOW: Verdict = Verdict::Restart { after: Duration::ZERO };
 
     #[test]
     fn one_restart_more_than_the_window_bears_escalates() {
         let policy = policy(Restart::Permanent, 3, Backoff::NONE);
         let burst = [(0, 0), (0, 1), (0, 2), (0, 3)];
-        assert_eq!(
-            verdicts(&policy, &burst),
-            [NOW, NOW, NOW, Verdict::Escalate]
-        );
+        assert_eq!(verdicts(&policy, &burst), [NOW, NOW, NOW, Verdict::Escalate]);
         // All children count together.
         let all = [(0, 0), (1, 0), (2, 0), (3, 0)];
         assert_eq!(verdicts(&policy, &all), [NOW, NOW, NOW, Verdict::Escalate]);
@@ -301,24 +256,13 @@ mod tests {
     fn what_needs_no_restart_never_escalates() {
         let policy = policy(Restart::Temporary, 0, Backoff::NONE);
         let history = History::default();
-        let given = verdict(
-            &policy,
-            0,
-            &history,
-            &ExitReason::Killed,
-            Instant::now(),
-            0.0,
-        );
+        let given = verdict(&policy, 0, &history, &ExitReason::Killed, Instant::now(), 0.0);
         assert_eq!(given, Verdict::Leave);
     }
 
     #[test]
     fn time_spent_in_backoff_does_not_count_towards_the_period() {
-        let slow = Backoff {
-            initial: 60 * SECOND,
-            max: 60 * SECOND,
-            jitter: 0.0,
-        };
+        let slow = Backoff { initial: 60 * SECOND, max: 60 * SECOND, jitter: 0.0 };
         let policy = policy(Restart::Permanent, 2, slow);
         let waits = Verdict::Restart { after: 60 * SECOND };
         let given = verdicts(&policy, &[(0, 0), (0, 61), (0, 122)]);
@@ -359,10 +303,7 @@ mod tests {
 
     #[test]
     fn the_history_stays_short() {
-        let intensity = Intensity {
-            restarts: 3,
-            period: SECOND,
-        };
+        let intensity = Intensity { restarts: 3, period: SECOND };
         let mut history = History::default();
         let now = Instant::now();
         for _ in 0..100 {

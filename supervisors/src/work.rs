@@ -55,6 +55,8 @@ pub(crate) struct Work<P: Process> {
     stop_holds: u32,
     stop_asked: bool,
     stopping: bool,
+    /// What is handed over now comes of [`Process::stopping`], and holds up the stop.
+    inherits: bool,
 }
 
 impl<P: Process> Work<P> {
@@ -65,16 +67,13 @@ impl<P: Process> Work<P> {
             stop_holds: 0,
             stop_asked: false,
             stopping: false,
+            inherits: false,
         }
     }
 
-    /// Takes up a future. While the process is stopping, the stop waits for each new one.
+    /// Takes up a future.
     pub(crate) fn push(&mut self, hold: Hold, future: Pin<Box<dyn Future<Output = Then<P>>>>) {
-        let hold = if self.stopping && hold == Hold::Nothing {
-            Hold::Stop
-        } else {
-            hold
-        };
+        let hold = if self.inherits && hold == Hold::Nothing { Hold::Stop } else { hold };
         match hold {
             Hold::Nothing => {}
             Hold::Mailbox => self.mailbox_holds += 1,
@@ -82,13 +81,10 @@ impl<P: Process> Work<P> {
         }
         self.tasks
             .get_or_insert_with(FuturesUnordered::new)
-            .push(Task {
-                future: Some(future),
-                hold,
-            });
+            .push(Task { future: Some(future), hold });
     }
 
-    /// The next future that is finished. It still holds until [`Work::release`].
+    /// The next future that is finished. It holds what it holds until [`Work::leave`].
     pub(crate) fn poll_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<(Hold, Then<P>)> {
         match self.tasks.as_mut().map(|tasks| tasks.poll_next_unpin(cx)) {
             Some(Poll::Ready(Some(done))) => Poll::Ready(done),
@@ -96,9 +92,16 @@ impl<P: Process> Work<P> {
         }
     }
 
-    /// Takes away what a finished future held up, once its continuation has run: one that pauses
-    /// again leaves no gap in which a message could be read.
-    pub(crate) fn release(&mut self, hold: Hold) {
+    /// Before the continuation of a finished future: what it hands over while the process is
+    /// stopping holds up the stop if it did itself.
+    pub(crate) fn enter(&mut self, hold: Hold) {
+        self.inherits = self.stopping && hold != Hold::Nothing;
+    }
+
+    /// After the continuation: takes away what the future held up. Not before, so that one that
+    /// pauses again leaves no gap in which a message could be read.
+    pub(crate) fn leave(&mut self, hold: Hold) {
+        self.inherits = false;
         match hold {
             Hold::Nothing => {}
             Hold::Mailbox => self.mailbox_holds -= 1,
@@ -114,8 +117,10 @@ impl<P: Process> Work<P> {
         self.stop_asked
     }
 
-    pub(crate) fn begin_stopping(&mut self) {
+    /// Before [`Process::stopping`]; after it comes a [`Work::leave`].
+    pub(crate) fn enter_stopping(&mut self) {
         self.stopping = true;
+        self.inherits = true;
     }
 
     pub(crate) fn holds_mailbox(&self) -> bool {

@@ -111,25 +111,18 @@ fn entities(
     build: impl FnOnce(DynamicBuilder<String, Entity>) -> DynamicBuilder<String, Entity>,
 ) -> (Entities, ChildSpec) {
     let world = world.clone();
-    build(
-        dynamic("entities")
-            .backoff(Backoff::NONE)
-            .label(|key: &String| format!("entity {key}")),
-    )
-    .factory(move |key: String, birth: Birth<Entity>| {
-        let world = world.clone();
-        async move {
-            *world.alive.lock().unwrap().entry(key.clone()).or_default() += 1;
-            let before = world.alive.lock().unwrap()[&key];
-            assert_eq!(before, 1, "two of one kind");
-            Ok(Entity {
-                key,
-                incarnation: birth.incarnation,
-                world,
-                idle,
-            })
-        }
-    })
+    build(dynamic("entities").backoff(Backoff::NONE).label(|key: &String| format!("entity {key}")))
+        .factory(move |key: String, birth: Birth<Entity>| {
+            let world = world.clone();
+            async move {
+                *world.alive.lock().unwrap().entry(key.clone()).or_default() += 1;
+                let before = world.alive.lock().unwrap()[&key];
+                if before != 1 {
+                    world.record.add("two of one kind");
+                }
+                Ok(Entity { key, incarnation: birth.incarnation, world, idle })
+            }
+        })
 }
 
 fn key(text: &str) -> String {
@@ -180,10 +173,7 @@ fn a_child_past_its_limit_is_unavailable_until_it_has_cooled_down() {
         let world = World::default();
         let (entities, spec) = entities(&world, None, |builder| {
             builder
-                .intensity(Intensity {
-                    restarts: 2,
-                    period: Duration::from_mins(1),
-                })
+                .intensity(Intensity { restarts: 2, period: Duration::from_mins(1) })
                 .cool_down(Duration::from_secs(30))
                 .max_children(2)
         });
@@ -194,24 +184,14 @@ fn a_child_past_its_limit_is_unavailable_until_it_has_cooled_down() {
             assert!(matches!(crash, Err(AskError::Lost(_))), "{crash:?}");
         }
         let refused = entities.ask(&a, Say::Hello).await;
-        assert!(
-            matches!(refused, Err(AskError::Unavailable(Say::Hello))),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(AskError::Unavailable(Say::Hello))), "{refused:?}");
         assert!(entities.get(&a).is_none());
         assert_eq!(entities.ask(&b, Say::Hello).await.unwrap(), 1);
         assert_eq!(entities.len(), 1);
         tokio::time::sleep(Duration::from_secs(29)).await;
-        assert!(matches!(
-            entities.ask(&a, Say::Hello).await,
-            Err(AskError::Unavailable(_))
-        ));
+        assert!(matches!(entities.ask(&a, Say::Hello).await, Err(AskError::Unavailable(_))));
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert_eq!(
-            entities.ask(&a, Say::Hello).await.unwrap(),
-            1,
-            "a fresh child"
-        );
+        assert_eq!(entities.ask(&a, Say::Hello).await.unwrap(), 1, "a fresh child");
         tree.stop().await;
     });
 }
@@ -220,10 +200,7 @@ fn a_child_past_its_limit_is_unavailable_until_it_has_cooled_down() {
 fn messages_queued_behind_the_last_crash_come_back_as_unavailable() {
     paused(async {
         let (entities, spec) = entities(&World::default(), None, |builder| {
-            builder.intensity(Intensity {
-                restarts: 0,
-                period: Duration::from_mins(1),
-            })
+            builder.intensity(Intensity { restarts: 0, period: Duration::from_mins(1) })
         });
         let tree = tree_of(spec).await;
         let a = key("a");
@@ -272,15 +249,8 @@ fn an_idle_child_goes_away_and_comes_back() {
 fn a_failing_factory_is_tried_again_and_then_unavailable() {
     paused(async {
         let (entities, spec) = dynamic::<u32, support::Probe>("entities")
-            .backoff(Backoff {
-                initial: ms(100),
-                max: ms(100),
-                jitter: 0.0,
-            })
-            .intensity(Intensity {
-                restarts: 3,
-                period: Duration::from_mins(1),
-            })
+            .backoff(Backoff { initial: ms(100), max: ms(100), jitter: 0.0 })
+            .intensity(Intensity { restarts: 3, period: Duration::from_mins(1) })
             .factory(|_, birth| async move {
                 assert!(birth.incarnation > 1, "the first panics");
                 Err(Failure::new("the others fail"))
@@ -288,10 +258,7 @@ fn a_failing_factory_is_tried_again_and_then_unavailable() {
         let tree = tree_of(spec).await;
         let before = tokio::time::Instant::now();
         let refused = entities.ask(&7, Do::Answer).await;
-        assert!(
-            matches!(refused, Err(AskError::Unavailable(_))),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(AskError::Unavailable(_))), "{refused:?}");
         assert_eq!(before.elapsed(), ms(300));
         tree.stop().await;
     });
@@ -303,19 +270,12 @@ fn a_stop_answers_all_and_asks_wait_while_the_supervisor_itself_is_restarted() {
         let world = World::default();
         let (entities, dynamic) = entities(&world, None, |builder| builder);
         let (first, first_spec) = support::probe("first", &world.record);
-        let root = supervisor("root", Strategy::RestForOne)
-            .child(first_spec)
-            .child(dynamic);
+        let root = supervisor("root", Strategy::RestForOne).child(first_spec).child(dynamic);
         let tree = Tree::start(root).await.unwrap();
         let (a, b) = (key("a"), key("b"));
         entities.ask(&b, Say::Hello).await.unwrap();
         let crash = async {
-            until(|| {
-                entities
-                    .get(&a)
-                    .is_some_and(|a| a.is_running() && a.depth() == 0)
-            })
-            .await;
+            until(|| entities.get(&a).is_some_and(|a| a.is_running() && a.depth() == 0)).await;
             let _ = first.ask(Do::Panic).await;
             // By now the children are told to stop, or gone; a fresh one comes when all is back.
             entities.ask(&b, Say::Hello).await
@@ -324,12 +284,7 @@ fn a_stop_answers_all_and_asks_wait_while_the_supervisor_itself_is_restarted() {
         assert!(matches!(kept, Err(AskError::Lost(_))), "{kept:?}");
         assert_eq!(fresh.unwrap(), 1);
         assert_eq!(first.ask(Do::Answer).await.unwrap(), 2);
-        let b_ups = world
-            .record
-            .take()
-            .iter()
-            .filter(|line| *line == "b up")
-            .count();
+        let b_ups = world.record.take().iter().filter(|line| *line == "b up").count();
         assert_eq!(b_ups, 2);
         tree.stop().await;
     });
@@ -355,6 +310,7 @@ async fn race(entities: &Entities, world: &World) {
     for task in join_all(tasks).await {
         task.unwrap();
     }
+    assert!(!world.record.contains("two of one kind"));
     let handled = world.handled.lock().unwrap();
     assert_eq!(handled.len() as u64, ASKS);
     assert!(handled.values().all(|times| *times == 1));
@@ -368,12 +324,7 @@ fn of_ten_thousand_asks_to_children_that_go_away_none_is_lost_and_none_handled_t
         let tree = tree_of(spec).await;
         race(&entities, &world).await;
         until(|| entities.is_empty()).await;
-        let ups = world
-            .record
-            .take()
-            .iter()
-            .filter(|line| line.ends_with("up"))
-            .count();
+        let ups = world.record.take().iter().filter(|line| line.ends_with("up")).count();
         assert!(ups > 10, "they never went away: {ups}");
         tree.stop().await;
     });
@@ -384,14 +335,33 @@ fn the_same_holds_between_two_threads() {
     actix_rt::System::new().block_on(async {
         let world = World::default();
         let arbiter = actix_rt::Arbiter::new();
-        let (entities, spec) = entities(&world, None, |builder| {
-            builder.on(&arbiter.handle()).capacity(8)
-        });
+        let (entities, spec) =
+            entities(&world, None, |builder| builder.on(&arbiter.handle()).capacity(8));
         let tree = tree_of(spec).await;
         race(&entities, &world).await;
         until(|| entities.is_empty()).await;
         tree.stop().await;
         arbiter.stop();
         arbiter.join().unwrap();
+    });
+}
+
+#[test]
+fn children_of_a_dead_arbiter_leave_no_entry_behind() {
+    actix_rt::System::new().block_on(async {
+        let world = World::default();
+        let arbiter = actix_rt::Arbiter::new();
+        let (entities, spec) = entities(&world, None, |builder| builder.on(&arbiter.handle()));
+        let tree = tree_of(spec).await;
+        entities.ask(&key("a"), Say::Hello).await.unwrap();
+        arbiter.stop();
+        arbiter.join().unwrap();
+        until(|| entities.is_empty()).await;
+        for name in ["a", "b"] {
+            let refused = entities.ask(&key(name), Say::Hello).await;
+            assert!(matches!(refused, Err(AskError::NotDelivered(Say::Hello))));
+            assert!(entities.get(&key(name)).is_none());
+        }
+        tree.stop().await;
     });
 }

@@ -15,10 +15,8 @@ fn a_root_that_gives_up_says_why_and_closes_its_cells() {
         let record = Record::default();
         let (a, a_spec) = probe("a", &record);
         let (b, b_spec) = probe("b", &record);
-        let root = supervisor("root", Strategy::OneForOne).intensity(Intensity {
-            restarts: 2,
-            period: Duration::from_secs(5),
-        });
+        let root = supervisor("root", Strategy::OneForOne)
+            .intensity(Intensity { restarts: 2, period: Duration::from_secs(5) });
         let tree = Tree::start(root.child(a_spec).child(b_spec)).await.unwrap();
         for _ in 0..3 {
             assert!(is_lost(&b.ask(Do::Panic).await));
@@ -39,10 +37,8 @@ fn a_root_that_gives_up_says_why_and_closes_its_cells() {
 fn restarts_outside_the_window_are_forgiven() {
     paused(async {
         let (a, spec) = probe("a", &Record::default());
-        let root = supervisor("root", Strategy::OneForOne).intensity(Intensity {
-            restarts: 1,
-            period: Duration::from_secs(5),
-        });
+        let root = supervisor("root", Strategy::OneForOne)
+            .intensity(Intensity { restarts: 1, period: Duration::from_secs(5) });
         let tree = Tree::start(root.child(spec)).await.unwrap();
         for n in 2..10 {
             assert!(is_lost(&a.ask(Do::Panic).await));
@@ -59,20 +55,11 @@ fn a_failure_climbs_three_levels_and_handles_survive_each_restart() {
         let record = Record::default();
         let (leaf, leaf_spec) = probe("leaf", &record);
         let (mate, mate_spec) = probe("mate", &record);
-        let one = Intensity {
-            restarts: 1,
-            period: Duration::from_secs(100),
-        };
-        let low = supervisor("low", Strategy::OneForOne)
-            .intensity(one)
-            .child(mate_spec)
-            .child(leaf_spec);
-        let mid = supervisor("mid", Strategy::OneForOne)
-            .intensity(one)
-            .child(low);
-        let root = supervisor("root", Strategy::OneForOne)
-            .intensity(one)
-            .child(mid);
+        let one = Intensity { restarts: 1, period: Duration::from_secs(100) };
+        let low =
+            supervisor("low", Strategy::OneForOne).intensity(one).child(mate_spec).child(leaf_spec);
+        let mid = supervisor("mid", Strategy::OneForOne).intensity(one).child(low);
+        let root = supervisor("root", Strategy::OneForOne).intensity(one).child(mid);
         let tree = Tree::start(root).await.unwrap();
         // Each level bears one restart: of the leaf, of low, of mid. 2 * 2 * 2 crashes in all.
         for n in 1..8 {
@@ -85,10 +72,7 @@ fn a_failure_climbs_three_levels_and_handles_survive_each_restart() {
         assert!(is_lost(&leaf.ask(Do::Panic).await));
         let text = tree.failed().await.to_string();
         assert!(text.starts_with("failed: root gave up"), "{text}");
-        assert!(
-            text.contains("root/mid/low/leaf panicked: told to"),
-            "{text}"
-        );
+        assert!(text.contains("root/mid/low/leaf panicked: told to"), "{text}");
     });
 }
 
@@ -129,10 +113,7 @@ fn a_backoff_does_not_hide_a_child_that_never_works() {
     paused(async {
         let (a, spec) = probe("a", &Record::default());
         let root = supervisor("root", Strategy::OneForOne)
-            .intensity(Intensity {
-                restarts: 3,
-                period: Duration::from_secs(5),
-            })
+            .intensity(Intensity { restarts: 3, period: Duration::from_secs(5) })
             .backoff(Backoff {
                 initial: Duration::from_secs(10),
                 max: Duration::from_secs(30),

@@ -13,7 +13,7 @@ async fn crash(how: Do) -> (ExitReason, u64) {
         Err(AskError::Lost(Lost::Exited(reason))) => reason,
         other => panic!("{other:?}"),
     };
-    let next = handle.ask(Do::Answer).await.unwrap();
+    let next = handle.ask(Do::Answer).await.expect("it is restarted");
     tree.stop().await;
     (reason, next)
 }
@@ -52,11 +52,9 @@ fn an_error_anywhere_in_a_process_restarts_it_and_its_askers_learn_why() {
 #[test]
 fn a_normal_exit_restarts_the_permanent_only() {
     paused(async {
-        for (restart, again) in [
-            (Restart::Permanent, true),
-            (Restart::Transient, false),
-            (Restart::Temporary, false),
-        ] {
+        for (restart, again) in
+            [(Restart::Permanent, true), (Restart::Transient, false), (Restart::Temporary, false)]
+        {
             let (handle, spec) = probe_of("a", &Record::default(), |cell| cell.restart(restart));
             let tree = tree_of(spec).await;
             assert_eq!(handle.ask(Do::Stop).await.unwrap(), 1);
@@ -64,10 +62,7 @@ fn a_normal_exit_restarts_the_permanent_only() {
             if again {
                 assert_eq!(next.unwrap(), 2);
             } else {
-                assert!(
-                    matches!(next, Err(AskError::NotDelivered(_))),
-                    "{restart:?} {next:?}"
-                );
+                assert!(matches!(next, Err(AskError::NotDelivered(_))), "{restart:?} {next:?}");
                 until(|| handle.tell(Do::Answer).is_err()).await;
             }
             tree.stop().await;
@@ -78,11 +73,9 @@ fn a_normal_exit_restarts_the_permanent_only() {
 #[test]
 fn a_crash_restarts_all_but_the_temporary() {
     paused(async {
-        for (restart, again) in [
-            (Restart::Permanent, true),
-            (Restart::Transient, true),
-            (Restart::Temporary, false),
-        ] {
+        for (restart, again) in
+            [(Restart::Permanent, true), (Restart::Transient, true), (Restart::Temporary, false)]
+        {
             let (handle, spec) = probe_of("a", &Record::default(), |cell| cell.restart(restart));
             let tree = tree_of(spec).await;
             assert!(is_lost(&handle.ask(Do::Panic).await));
@@ -124,11 +117,7 @@ fn futures_and_timers_are_cancelled_with_their_incarnation() {
                 .await;
         assert!(is_lost(&late) && is_lost(&crashed));
         tokio::time::sleep(ms(5000)).await;
-        assert_eq!(
-            handle.ask(Do::Answer).await.unwrap(),
-            2,
-            "the old timer hit the new process"
-        );
+        assert_eq!(handle.ask(Do::Answer).await.unwrap(), 2, "the old timer hit the new process");
         tree.stop().await;
     });
 }
@@ -139,10 +128,20 @@ fn a_reply_dropped_by_a_living_process_is_lost_without_a_restart() {
         let (handle, spec) = probe("a", &Record::default());
         let tree = tree_of(spec).await;
         let lost = handle.ask(Do::Forget).await;
-        assert!(
-            matches!(lost, Err(AskError::Lost(Lost::Unanswered))),
-            "{lost:?}"
-        );
+        assert!(matches!(lost, Err(AskError::Lost(Lost::Unanswered))), "{lost:?}");
+        assert_eq!(handle.ask(Do::Answer).await.unwrap(), 1);
+        tree.stop().await;
+    });
+}
+
+#[test]
+fn an_answer_that_nobody_waits_for_any_more_is_dropped_in_silence() {
+    paused(async {
+        let (handle, spec) = probe("a", &Record::default());
+        let tree = tree_of(spec).await;
+        let given_up = tokio::time::timeout(ms(10), handle.ask(Do::AnswerAfter(ms(20)))).await;
+        assert!(given_up.is_err());
+        tokio::time::sleep(ms(50)).await;
         assert_eq!(handle.ask(Do::Answer).await.unwrap(), 1);
         tree.stop().await;
     });

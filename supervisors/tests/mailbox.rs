@@ -20,14 +20,8 @@ fn a_full_mailbox_refuses_tells_and_lets_asks_wait() {
         handle.tell(Do::Answer).unwrap();
         handle.tell(Do::Answer).unwrap();
         assert_eq!(handle.depth(), 2);
-        assert!(matches!(
-            handle.tell(Do::Answer),
-            Err(SendError::Full(Do::Answer))
-        ));
-        assert!(matches!(
-            handle.try_ask(Do::Answer).await,
-            Err(AskError::Full(Do::Answer))
-        ));
+        assert!(matches!(handle.tell(Do::Answer), Err(SendError::Full(Do::Answer))));
+        assert!(matches!(handle.try_ask(Do::Answer).await, Err(AskError::Full(Do::Answer))));
         assert_eq!(handle.ask(Do::Answer).await.unwrap(), 1);
         assert_eq!(handle.depth(), 0);
         tree.stop().await;
@@ -72,10 +66,7 @@ fn a_spec_that_is_never_started_sends_its_messages_back() {
             })
             .await;
         assert!(is_not_delivered(&queued) && is_not_delivered(&waiting));
-        assert!(matches!(
-            handle.tell(Do::Answer),
-            Err(SendError::Stopped(_))
-        ));
+        assert!(matches!(handle.tell(Do::Answer), Err(SendError::Stopped(_))));
     });
 }
 
@@ -95,10 +86,7 @@ fn a_tree_that_stops_answers_every_pending_ask_with_a_typed_error() {
         assert!(is_lost(&kept), "{kept:?}");
         assert!(is_lost(&held), "{held:?}");
         assert!(others.iter().all(is_not_delivered));
-        assert!(matches!(
-            handle.tell(Do::Answer),
-            Err(SendError::Stopped(_))
-        ));
+        assert!(matches!(handle.tell(Do::Answer), Err(SendError::Stopped(_))));
         assert!(is_not_delivered(&handle.ask(Do::Answer).await));
         assert!(is_not_delivered(&handle.try_ask(Do::Answer).await));
     });
@@ -177,10 +165,7 @@ fn a_flood_starves_neither_futures_nor_a_stop_nor_other_actors() {
         let mut last = 0;
         for _ in 0..10 {
             let ticks = handle.ask(flood::Again).await.unwrap();
-            assert!(
-                ticks > last || last == 0,
-                "the futures starve: {ticks} after {last}"
-            );
+            assert!(ticks > last || last == 0, "the futures starve: {ticks} after {last}");
             last = ticks;
         }
         tree.stop().await;
@@ -191,8 +176,7 @@ fn a_flood_starves_neither_futures_nor_a_stop_nor_other_actors() {
 fn a_child_that_ended_for_good_sends_back_what_is_queued_and_who_waits_for_room() {
     paused(async {
         let (handle, spec) = probe_of("a", &Record::default(), |cell| {
-            cell.capacity(2)
-                .restart(ordershop_supervisors::Restart::Transient)
+            cell.capacity(2).restart(ordershop_supervisors::Restart::Transient)
         });
         let tree = tree_of(spec).await;
         let asks = join_all((0..10).map(|_| handle.ask(Do::Answer)));

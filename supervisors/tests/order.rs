@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use ordershop_supervisors::{
     Backoff, Birth, ExitReason, Failure, Restart, Shutdown, StartError, Strategy, Tree, cell,
 };
@@ -20,10 +21,7 @@ fn a_tree_starts_in_order_and_stops_in_reverse_order() {
         let (_, c) = probe("c", &record);
         let (_, d) = probe("d", &record);
         let below = supervisor("below", Strategy::OneForOne).child(b).child(c);
-        let root = supervisor("root", Strategy::OneForOne)
-            .child(a)
-            .child(below)
-            .child(d);
+        let root = supervisor("root", Strategy::OneForOne).child(a).child(below).child(d);
         let tree = Tree::start(root).await.unwrap();
         assert_eq!(record.take(), ["a up 1", "b up 1", "c up 1", "d up 1"]);
         tree.stop().await;
@@ -39,6 +37,18 @@ fn a_tree_starts_in_order_and_stops_in_reverse_order() {
         ];
         assert_eq!(record.take(), stops);
         tree.stop().await;
+    });
+}
+
+#[test]
+fn when_a_stop_returns_even_the_deepest_cell_is_closed() {
+    paused(async {
+        let (handle, spec) = probe("a", &Record::default());
+        let low = supervisor("low", Strategy::OneForOne).child(spec);
+        let mid = supervisor("mid", Strategy::OneForOne).child(low);
+        let tree = tree_of(mid.into()).await;
+        tree.stop().await;
+        assert!(handle.tell(Do::Answer).is_err());
     });
 }
 
@@ -74,11 +84,24 @@ fn each_child_starts_when_the_one_before_is_up() {
             }
         });
         let (_, b) = probe("b", &record);
-        let tree = Tree::start(supervisor("root", Strategy::OneForOne).child(a).child(b))
-            .await
-            .unwrap();
+        let tree =
+            Tree::start(supervisor("root", Strategy::OneForOne).child(a).child(b)).await.unwrap();
         assert_eq!(record.take(), ["a up 1", "b up 1"]);
         tree.stop().await;
+    });
+}
+
+#[test]
+fn a_start_taken_back_before_the_child_saw_it_needs_no_patience() {
+    paused(async {
+        let record = Record::default();
+        let (handle, a) = probe("a", &record);
+        let root = supervisor("root", Strategy::OneForOne).child(a);
+        assert!(Tree::start(root).now_or_never().is_none());
+        let before = tokio::time::Instant::now();
+        until(|| handle.tell(Do::Answer).is_err()).await;
+        assert!(before.elapsed() < ms(100));
+        assert!(!record.contains("a up 1"));
     });
 }
 
@@ -88,10 +111,7 @@ async fn fail_first(child: ordershop_supervisors::ChildSpec) -> StartError {
     let (_, a) = probe("a", &record);
     let (last, c) = probe("c", &record);
     let below = supervisor("below", Strategy::OneForOne).child(child);
-    let root = supervisor("root", Strategy::OneForOne)
-        .child(a)
-        .child(below)
-        .child(c);
+    let root = supervisor("root", Strategy::OneForOne).child(a).child(below).child(c);
     let error = Tree::start(root).await.expect_err("its child fails");
     assert_eq!(record.take(), ["a up 1", "a stopping", "a dropped"]);
     assert!(last.tell(Do::Answer).is_err());
@@ -122,10 +142,7 @@ fn a_failed_first_start_stops_what_was_up_and_names_path_and_reason() {
         let (_, slow) = cell::<Probe>("bad")
             .start_timeout(Duration::from_secs(2))
             .factory(|_| std::future::pending());
-        assert_eq!(
-            fail_first(slow).await.to_string(),
-            "root/below/bad could not start in time"
-        );
+        assert_eq!(fail_first(slow).await.to_string(), "root/below/bad could not start in time");
     });
 }
 
@@ -164,10 +181,23 @@ fn a_stop_waits_for_what_stopping_began_and_for_pauses() {
         };
         let (paused, ()) = futures_util::future::join(handle.ask(Do::Pause(ms(200))), stop).await;
         assert_eq!(paused.unwrap(), 1, "the message in flight was not finished");
-        assert_eq!(
-            record.take(),
-            ["a up 1", "a stopping", "a finished", "a dropped"]
-        );
+        assert_eq!(record.take(), ["a up 1", "a stopping", "a finished", "a dropped"]);
+    });
+}
+
+#[test]
+fn a_stop_does_not_wait_for_what_went_on_before() {
+    paused(async {
+        let record = Record::default();
+        let (handle, spec) = probe("a", &record);
+        let tree = tree_of(spec).await;
+        handle.ask(Do::Tick(ms(10))).await.unwrap();
+        handle.ask(Do::PauseThenTick(ms(10))).await.unwrap();
+        handle.ask(Do::Linger(ms(300))).await.unwrap();
+        let before = tokio::time::Instant::now();
+        tree.stop().await;
+        assert_eq!(before.elapsed(), ms(300));
+        assert_eq!(record.take(), ["a up 1", "a stopping", "a finished", "a dropped"]);
     });
 }
 
@@ -175,14 +205,10 @@ fn a_stop_waits_for_what_stopping_began_and_for_pauses() {
 fn a_child_that_takes_longer_than_its_shutdown_time_is_dropped_and_killed() {
     paused(async {
         let record = Record::default();
-        let (handle, spec) = probe_of("a", &record, |cell| {
-            cell.shutdown(Shutdown::Timeout(Duration::from_secs(2)))
-        });
+        let (handle, spec) =
+            probe_of("a", &record, |cell| cell.shutdown(Shutdown::Timeout(Duration::from_secs(2))));
         let tree = tree_of(spec).await;
-        handle
-            .ask(Do::Linger(Duration::from_mins(1)))
-            .await
-            .unwrap();
+        handle.ask(Do::Linger(Duration::from_mins(1))).await.unwrap();
         let before = tokio::time::Instant::now();
         let stop = async {
             until(|| handle.depth() == 0).await;
@@ -289,11 +315,7 @@ fn one_for_one_leaves_the_others_alone_even_while_one_waits() {
         let (b, b_spec) = probe("b", &record);
         let minute = Duration::from_mins(1);
         let root = supervisor("root", Strategy::OneForOne)
-            .backoff(Backoff {
-                initial: minute,
-                max: minute,
-                jitter: 0.0,
-            })
+            .backoff(Backoff { initial: minute, max: minute, jitter: 0.0 })
             .child(a_spec)
             .child(b_spec);
         let tree = Tree::start(root).await.unwrap();

@@ -23,9 +23,7 @@ pub fn paused<F: Future<Output = ()>>(test: F) {
             .unwrap()
     });
     system.block_on(async {
-        tokio::time::timeout(FOREVER, test)
-            .await
-            .expect("the test hangs");
+        tokio::time::timeout(FOREVER, test).await.expect("the test hangs");
     });
 }
 
@@ -36,9 +34,7 @@ pub async fn until(mut condition: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(FOREVER / 2, wait)
-        .await
-        .expect("it never becomes true");
+    tokio::time::timeout(FOREVER / 2, wait).await.expect("it never becomes true");
 }
 
 pub fn ms(n: u64) -> Duration {
@@ -59,8 +55,8 @@ impl Record {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
-    pub fn len(&self) -> usize {
-        self.0.lock().unwrap().len()
+    pub fn contains(&self, what: &str) -> bool {
+        self.0.lock().unwrap().iter().any(|line| line == what)
     }
 }
 
@@ -76,8 +72,7 @@ pub struct Probe {
 
 impl Process for Probe {
     fn started(&mut self, _: &mut Context<'_, Self>) -> Result<(), Failure> {
-        self.record
-            .add(format!("{} up {}", self.name, self.incarnation));
+        self.record.add(format!("{} up {}", self.name, self.incarnation));
         Ok(())
     }
 
@@ -119,6 +114,12 @@ pub enum Do {
     PanicOnDrop,
     PanicPayload,
     Linger(Duration),
+    /// Begins an endless row of timers.
+    Tick(Duration),
+    /// The same from a pause.
+    PauseThenTick(Duration),
+    /// Begins an endless row of futures that are done at once.
+    Spin,
     /// Answers from a spawned future.
     AnswerAfter(Duration),
     TellSelf(u64),
@@ -204,6 +205,14 @@ impl Receive<Do> for Probe {
                 });
                 return Ok(());
             }
+            Do::Tick(every) => tick(every, ctx),
+            Do::PauseThenTick(every) => {
+                ctx.pause(std::future::ready(()), move |_, (), ctx| {
+                    tick(every, ctx);
+                    Ok(())
+                });
+            }
+            Do::Spin => spin(ctx),
             Do::TellSelf(n) => ctx.handle().tell(Do::Note(n))?,
             Do::Block(barrier) => {
                 barrier.wait();
@@ -212,6 +221,20 @@ impl Receive<Do> for Probe {
         reply.send(self.incarnation);
         Ok(())
     }
+}
+
+fn tick(every: Duration, ctx: &mut Context<'_, Probe>) {
+    ctx.after(every, move |_, ctx| {
+        tick(every, ctx);
+        Ok(())
+    });
+}
+
+fn spin(ctx: &mut Context<'_, Probe>) {
+    ctx.spawn(std::future::ready(()), |_, (), ctx| {
+        spin(ctx);
+        Ok(())
+    });
 }
 
 /// A builder's cell that holds a [`Probe`].
@@ -242,18 +265,13 @@ pub fn probe(name: &str, record: &Record) -> (Handle<Probe>, ChildSpec) {
 /// A supervisor that restarts at once, up to 5 times in 10 seconds.
 pub fn supervisor(name: &str, strategy: Strategy) -> SupervisorSpec {
     SupervisorSpec::new(name, strategy)
-        .intensity(Intensity {
-            restarts: 5,
-            period: Duration::from_secs(10),
-        })
+        .intensity(Intensity { restarts: 5, period: Duration::from_secs(10) })
         .backoff(Backoff::NONE)
 }
 
 /// A tree with one child.
 pub async fn tree_of(child: ChildSpec) -> Tree {
-    Tree::start(supervisor("root", Strategy::OneForOne).child(child))
-        .await
-        .unwrap()
+    Tree::start(supervisor("root", Strategy::OneForOne).child(child)).await.unwrap()
 }
 
 pub fn is_lost<T>(result: &Result<T, AskError<Do>>) -> bool {

@@ -1,0 +1,67 @@
+//! The grip of a supervisor on a dynamic supervisor.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use crate::child::{Child, Watch};
+use crate::children::Children;
+use crate::shutdown::ABANDON_AFTER;
+use crate::{Process, Restart, Shutdown};
+
+/// The supervisor's grip on a dynamic supervisor; dropped, it closes it.
+pub(crate) struct DynamicChild<K, P>(pub(crate) Arc<Children<K, P>>)
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    P: Process;
+
+impl<K, P> Child for DynamicChild<K, P>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    P: Process,
+{
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn restart(&self) -> Restart {
+        Restart::Permanent
+    }
+
+    fn shutdown(&self) -> Shutdown {
+        match self.0.limits().timing.shutdown {
+            Shutdown::Timeout(time) => Shutdown::Timeout(time + ABANDON_AFTER),
+            Shutdown::Kill => Shutdown::Timeout(ABANDON_AFTER),
+            Shutdown::Infinity => Shutdown::Infinity,
+        }
+    }
+
+    fn attach(&mut self, path: &str, watch: Box<dyn Watch>) {
+        self.0.attach(path, watch);
+    }
+
+    fn start(&self) {
+        self.0.open();
+    }
+
+    fn stop(&self) {
+        self.0.stop();
+    }
+
+    fn retire(&self) {
+        self.0.retire();
+    }
+
+    fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl<K, P> Drop for DynamicChild<K, P>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    P: Process,
+{
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
