@@ -9,13 +9,7 @@ use support::ids;
 #[test]
 fn an_order_that_the_stock_cannot_fill_is_409_as_a_whole() {
     let fixture = Fixture::new();
-    let Fixture {
-        shop,
-        product,
-        bare_product,
-        customer,
-        ..
-    } = &fixture;
+    let Fixture { shop, product, bare_product, customer, .. } = &fixture;
     let order = |pieces: &[&String]| json!({"product_ids": pieces, "customer_id": customer});
 
     // Three pieces are left; of the bare product there were never any.
@@ -39,13 +33,7 @@ fn an_order_that_the_stock_cannot_fill_is_409_as_a_whole() {
 #[test]
 fn what_may_be_there_once_is_409_the_second_time() {
     let fixture = Fixture::new();
-    let Fixture {
-        shop,
-        product,
-        bare_product,
-        order,
-        ..
-    } = &fixture;
+    let Fixture { shop, product, bare_product, order, .. } = &fixture;
     let record = |product: &String| json!({"product_id": product, "amount": 1});
     fixture.refuses(409, "POST", "/inventory", &record(product), &[]);
     let twice = json!([record(bare_product), record(bare_product)]);
@@ -64,9 +52,7 @@ fn the_product_of_an_inventory_record_cannot_change() {
     let fixture = Fixture::new();
     let before = fixture.shop.get("/report");
     let body = json!({"product_id": fixture.bare_product, "amount": 1});
-    let answer = fixture
-        .shop
-        .send("PUT", &fixture.path("inventory"), Some(&body));
+    let answer = fixture.shop.send("PUT", &fixture.path("inventory"), Some(&body));
     assert!([409, 422].contains(&answer.status), "{}", answer.shown());
     assert_problem(&answer, answer.status, "PUT with another product");
     assert_eq!(fixture.shop.get("/report"), before);

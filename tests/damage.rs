@@ -41,21 +41,10 @@ impl Log {
         let id = ids(&shop.post("/customer", &customer(99))).remove(0);
         let last = shop.get(&format!("/customer/{id}"));
         shop.kill();
-        assert_eq!(
-            last_segment(&folder.data()),
-            segment,
-            "so small a log has one segment"
-        );
+        assert_eq!(last_segment(&folder.data()), segment, "so small a log has one segment");
         let length = length_of(&folder.data().join(&segment));
         assert!(length > settled, "a customer leaves something in the log");
-        Self {
-            folder,
-            segment,
-            settled,
-            length,
-            customers,
-            last,
-        }
+        Self { folder, segment, settled, length, customers, last }
     }
 
     /// A copy of it all, to be damaged.
@@ -84,49 +73,31 @@ fn a_flipped_byte_before_the_last_batch_is_refused_with_its_place() {
 
         let ended = run(serve_without_mails(&copy));
         let line = the_one_line(&ended);
-        assert!(
-            line.contains(&*log.segment.to_string_lossy()),
-            "no file in: {line}"
-        );
+        assert!(line.contains(&*log.segment.to_string_lossy()), "no file in: {line}");
         let position = numbers(line).filter(|number| *number <= offset).max();
         let position = position.unwrap_or_else(|| panic!("no byte position in: {line}"));
-        assert!(
-            offset - position < 2000,
-            "byte {offset} is damaged, but: {line}"
-        );
+        assert!(offset - position < 2000, "byte {offset} is damaged, but: {line}");
         named.insert(position);
-        assert_eq!(
-            fs::read(&path).expect("the log"),
-            damaged,
-            "a refused log is left as it is"
-        );
+        assert_eq!(fs::read(&path).expect("the log"), damaged, "a refused log is left as it is");
     }
     assert!(named.len() > places / 2, "the places named are {named:?}");
 
     fs::write(&path, &whole).expect("the log");
     let shop = start(&copy);
-    assert_eq!(
-        list(&shop.get("/customers")).len(),
-        list(&log.customers).len() + 1
-    );
+    assert_eq!(list(&shop.get("/customers")).len(), list(&log.customers).len() + 1);
 }
 
 #[test]
 fn a_log_cut_anywhere_in_its_last_batch_loses_that_batch_alone() {
     let log = Log::make();
     let tail = log.length - log.settled;
-    let cuts = u64::try_from(size(10, 200))
-        .expect("a small number")
-        .min(tail);
+    let cuts = u64::try_from(size(10, 200)).expect("a small number").min(tail);
     let mut lost_before = true;
     for cut in 0..=cuts {
         let length = log.settled + tail * cut / cuts;
         let copy = log.copy();
         let path = copy.data().join(&log.segment);
-        let file = fs::OpenOptions::new()
-            .write(true)
-            .open(&path)
-            .expect("the log");
+        let file = fs::OpenOptions::new().write(true).open(&path).expect("the log");
         file.set_len(length).expect("the log can be cut");
         drop(file);
 
@@ -138,10 +109,7 @@ fn a_log_cut_anywhere_in_its_last_batch_loses_that_batch_alone() {
         if !lost {
             assert_eq!(new, std::slice::from_ref(&log.last), "cut at {length}");
         }
-        assert!(
-            lost_before || !lost,
-            "a cut at {length} loses what a shorter log still had"
-        );
+        assert!(lost_before || !lost, "a cut at {length} loses what a shorter log still had");
         assert!(cut > 0 || lost, "nothing of the last customer is left");
         assert!(cut < cuts || !lost, "nothing is cut off");
         lost_before = lost;
@@ -150,16 +118,8 @@ fn a_log_cut_anywhere_in_its_last_batch_loses_that_batch_alone() {
         let id = ids(&shop.post("/customer", &customer(100))).remove(0);
         shop.kill();
         let shop = start(&copy);
-        assert_eq!(
-            list(&shop.get("/customers")).len(),
-            list(&kept).len() + 1,
-            "cut at {length}"
-        );
-        assert_ne!(
-            shop.get(&format!("/customer/{id}")),
-            Value::Null,
-            "cut at {length}"
-        );
+        assert_eq!(list(&shop.get("/customers")).len(), list(&kept).len() + 1, "cut at {length}");
+        assert_ne!(shop.get(&format!("/customer/{id}")), Value::Null, "cut at {length}");
     }
 }
 
@@ -172,10 +132,7 @@ fn rubbish_behind_the_last_batch_is_a_torn_tail_too() {
     fs::write(&path, bytes).expect("the log");
 
     let shop = start(&log.folder);
-    assert_eq!(
-        list(&shop.get("/customers")).len(),
-        list(&log.customers).len() + 1
-    );
+    assert_eq!(list(&shop.get("/customers")).len(), list(&log.customers).len() + 1);
 }
 
 fn start(folder: &Folder) -> Shop {
@@ -195,9 +152,7 @@ fn last_segment(data: &Path) -> PathBuf {
         .collect();
     segments.sort();
     let last = segments.pop().expect("the log has a segment");
-    last.strip_prefix(data)
-        .expect("it was found there")
-        .to_owned()
+    last.strip_prefix(data).expect("it was found there").to_owned()
 }
 
 fn length_of(path: &Path) -> u64 {
@@ -219,13 +174,7 @@ fn copy_folder(from: &Path, to: &Path) {
 
 /// The only line on stderr of a start that was refused.
 fn the_one_line(ended: &Ended) -> &str {
-    assert_eq!(
-        ended.status.code(),
-        Some(2),
-        "{}{}",
-        ended.stdout,
-        ended.stderr
-    );
+    assert_eq!(ended.status.code(), Some(2), "{}{}", ended.stdout, ended.stderr);
     let lines: Vec<&str> = ended.stderr.lines().collect();
     let [line] = lines.as_slice() else {
         panic!("{} lines on stderr: {}", lines.len(), ended.stderr);
@@ -234,6 +183,5 @@ fn the_one_line(ended: &Ended) -> &str {
 }
 
 fn numbers(line: &str) -> impl Iterator<Item = usize> {
-    line.split(|c: char| !c.is_ascii_digit())
-        .filter_map(|digits| digits.parse().ok())
+    line.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok())
 }

@@ -49,10 +49,7 @@ fn a_kill_after_the_flow_changes_no_answer_and_repeats_no_mail() {
     shop.post("/billing", &json!({"order_id": order}));
     assert_eq!(shop.delete(&format!("/customer/{customer}")), json!(true));
     let now = folder.wait_for_mails(MAILS + 5);
-    let old: Vec<Mail> = now
-        .into_iter()
-        .filter(|mail| mail.to != "last@example.org")
-        .collect();
+    let old: Vec<Mail> = now.into_iter().filter(|mail| mail.to != "last@example.org").collect();
     assert_eq!(old, mails);
     shop.stop();
     assert_eq!(folder.mails().len(), MAILS + 5);
@@ -76,9 +73,8 @@ fn kills_in_the_middle_of_commands_lose_nothing_that_was_acknowledged() {
     let folder = Folder::new();
     let mut shop = Shop::start(&folder);
     let stock = Stock::put_in(&shop);
-    let mut workers: Vec<Worker> = (0..CLIENTS)
-        .map(|index| Worker::new(&shop, index, &stock.products()))
-        .collect();
+    let mut workers: Vec<Worker> =
+        (0..CLIENTS).map(|index| Worker::new(&shop, index, &stock.products())).collect();
     let mut random = Random::new(2);
 
     for kill in 0..kills() {
@@ -100,12 +96,10 @@ struct Stock(BTreeMap<String, u64>);
 impl Stock {
     /// Nine products of which there is plenty, and one that is soon sold out.
     fn put_in(shop: &Shop) -> Self {
-        let amounts: Vec<u64> = (0..10)
-            .map(|index| if index == 0 { 40 } else { 100_000 })
-            .collect();
-        let products: Vec<Value> = (0..10)
-            .map(|index| json!({"name": format!("Product {index}"), "price": 7}))
-            .collect();
+        let amounts: Vec<u64> =
+            (0..10).map(|index| if index == 0 { 40 } else { 100_000 }).collect();
+        let products: Vec<Value> =
+            (0..10).map(|index| json!({"name": format!("Product {index}"), "price": 7})).collect();
         let products = ids(&shop.post("/products", &Value::from(products)));
         let records: Vec<Value> = products
             .iter()
@@ -127,30 +121,20 @@ impl Stock {
                 .iter()
                 .find(|record| record["product_id"] == **product)
                 .unwrap_or_else(|| panic!("the inventory of {product} is gone"));
-            [
-                put_in,
-                number(&record["amount"]),
-                pieces_in_orders(report, product),
-            ]
+            [put_in, number(&record["amount"]), pieces_in_orders(report, product)]
         })
     }
 
     /// At any moment: what is neither in stock nor in an order is reserved for one.
     fn assert_none_invented(&self, report: &Value) {
         for [put_in, now, in_orders] in self.accounts(report) {
-            assert!(
-                now + in_orders <= put_in,
-                "{now} in stock, {in_orders} sold out of {put_in}"
-            );
+            assert!(now + in_orders <= put_in, "{now} in stock, {in_orders} sold out of {put_in}");
         }
     }
 
     /// With no command under way: what is not in stock is in an order.
     fn balance(&self, report: &Value) -> Result<(), String> {
-        match self
-            .accounts(report)
-            .find(|[put_in, now, in_orders]| now + in_orders != *put_in)
-        {
+        match self.accounts(report).find(|[put_in, now, in_orders]| now + in_orders != *put_in) {
             None => Ok(()),
             Some([put_in, now, in_orders]) => {
                 Err(format!("{now} in stock, {in_orders} sold out of {put_in}"))
@@ -176,11 +160,9 @@ fn work_until_killed(
             scope.spawn(|| worker.work(&round));
         }
         scope.spawn(|| observe(&round, stock));
-        eventually("commands", || {
-            match round.acknowledged.load(Ordering::SeqCst) {
-                done if done >= acknowledged => Ok(()),
-                done => Err(format!("{done} acknowledged, waiting for {acknowledged}")),
-            }
+        eventually("commands", || match round.acknowledged.load(Ordering::SeqCst) {
+            done if done >= acknowledged => Ok(()),
+            done => Err(format!("{done} acknowledged, waiting for {acknowledged}")),
         });
         pause(late);
         assert!(shop.is_running(), "the shop ended by itself");
@@ -228,10 +210,7 @@ fn settle(shop: &Shop, workers: &mut [Worker], stock: &Stock) {
         stock.balance(&report).map(|()| report)
     });
     for topic in ["customers", "products", "orders", "billings"] {
-        assert_eq!(
-            balanced[topic], report[topic],
-            "{topic} changed with no command"
-        );
+        assert_eq!(balanced[topic], report[topic], "{topic} changed with no command");
     }
 }
 
@@ -244,9 +223,7 @@ fn assert_mails(folder: &Folder, workers: &[Worker]) {
     let mails = folder.wait_for_mails(expected.values().sum());
     let mut found: BTreeMap<(String, &str), usize> = BTreeMap::new();
     for mail in &mails {
-        *found
-            .entry((mail.to.clone(), mail.purpose.as_str()))
-            .or_default() += 1;
+        *found.entry((mail.to.clone(), mail.purpose.as_str())).or_default() += 1;
     }
     assert_eq!(found, expected);
 }

@@ -32,15 +32,19 @@ pub(super) async fn read(request: &HttpRequest, payload: web::Payload) -> Result
             ));
         }
     }
+    let too_large =
+        || Problem::new(Kind::TooLarge, format!("the body has more than {MAX_BODY_BYTES} bytes"));
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
+        return Err(too_large());
+    }
     match payload.to_bytes_limited(MAX_BODY_BYTES).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) => {
             Err(Problem::new(Kind::Malformed, format!("the body did not come whole: {error}")))
         }
-        Err(_) => Err(Problem::new(
-            Kind::TooLarge,
-            format!("the body has more than {MAX_BODY_BYTES} bytes"),
-        )),
+        Err(_) => Err(too_large()),
     }
 }
 
@@ -89,7 +93,10 @@ impl<'de, D: Deserialize<'de>> Deserialize<'de> for Object<D> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let mut json = serde_json::Deserializer::from_slice(body);
+    let text = std::str::from_utf8(body).map_err(|error| {
+        Problem::new(Kind::Malformed, format!("the body is not UTF-8: {error}"))
+    })?;
+    let mut json = serde_json::Deserializer::from_str(text);
     let malformed = |error: serde_json::Error| {
         Problem::new(Kind::Malformed, format!("the body is not JSON: {error}"))
     };
@@ -151,7 +158,7 @@ mod tests {
     fn what_is_no_json_is_malformed() {
         for body in [&b""[..], b"{", b"nonsense", b"{} {}", b"[{\"name\": \"\xff\"}]"] {
             let (status, detail) = refused(one_or_many::<CustomerDraft>(body));
-            assert!(status == 400 || detail.contains("name"), "{status} {detail}");
+            assert_eq!(status, 400, "{detail}");
         }
         assert_eq!(refused(one::<CustomerDraft>(b"{\"name\"")).0, 400);
     }

@@ -70,11 +70,7 @@ impl Worker {
             serial: 0,
             buyer: None,
             buyers: BTreeSet::new(),
-            shelf: Shelf {
-                id,
-                product,
-                possible: vec![1],
-            },
+            shelf: Shelf { id, product, possible: vec![1] },
             ledger: Ledger::default(),
         }
     }
@@ -104,10 +100,7 @@ impl Worker {
         let record = record.unwrap_or_else(|| panic!("{}'s shelf is gone", self.name));
         let amount = record["amount"].as_u64().expect("an amount");
         let possible = &self.shelf.possible;
-        assert!(
-            possible.contains(&amount),
-            "{record} has none of the amounts {possible:?}"
-        );
+        assert!(possible.contains(&amount), "{record} has none of the amounts {possible:?}");
         self.shelf.possible = vec![amount];
     }
 
@@ -115,21 +108,18 @@ impl Worker {
         let customer = self.new_customer();
         let (outcome, answer) = command(round, client, "POST", "/customer", Some(&customer));
         let created = created_ids(outcome, answer);
-        self.ledger
-            .created(Topic::Customer, vec![customer], outcome, &created);
+        self.ledger.created(Topic::Customer, vec![customer], outcome, &created);
         self.buyer = created.into_iter().next();
         self.buyers.extend(self.buyer.clone());
     }
 
     fn create_customers(&mut self, round: &Round, client: &mut Client) {
-        let customers: Vec<Value> = (0..=self.random.below(3))
-            .map(|_| self.new_customer())
-            .collect();
+        let customers: Vec<Value> =
+            (0..=self.random.below(3)).map(|_| self.new_customer()).collect();
         let body = Value::from(customers.clone());
         let (outcome, answer) = command(round, client, "POST", "/customers", Some(&body));
         let created = created_ids(outcome, answer);
-        self.ledger
-            .created(Topic::Customer, customers, outcome, &created);
+        self.ledger.created(Topic::Customer, customers, outcome, &created);
     }
 
     fn change_a_customer(&mut self, round: &Round, client: &mut Client) {
@@ -192,8 +182,7 @@ impl Worker {
         let billing = json!({"order_id": id});
         let (outcome, answer) = command(round, client, "POST", "/billings", Some(&billing));
         let created = created_ids(outcome, answer);
-        self.ledger
-            .created(Topic::Billing, vec![billing], outcome, &created);
+        self.ledger.created(Topic::Billing, vec![billing], outcome, &created);
     }
 
     fn fill_the_shelf(&mut self, round: &Round, client: &mut Client) {
@@ -215,9 +204,7 @@ impl Worker {
 
     /// Two or three pieces, the same product twice among them now and then.
     fn pieces(&mut self) -> Vec<String> {
-        (0..2 + self.random.below(2))
-            .map(|_| self.random.pick(&self.products).clone())
-            .collect()
+        (0..2 + self.random.below(2)).map(|_| self.random.pick(&self.products).clone()).collect()
     }
 
     /// Any customer for whom nothing was ordered.
@@ -262,19 +249,9 @@ fn command(
         Ok(answer) => answer,
         Err(error) => {
             let killed = round.killed.load(Ordering::SeqCst);
-            assert!(
-                killed,
-                "{method} {path} lost its connection to a living shop: {error}"
-            );
+            assert!(killed, "{method} {path} lost its connection to a living shop: {error}");
             let sent = client.sent_at.is_some();
-            return (
-                if sent {
-                    Outcome::Unknown
-                } else {
-                    Outcome::Refused
-                },
-                None,
-            );
+            return (if sent { Outcome::Unknown } else { Outcome::Refused }, None);
         }
     };
     let outcome = match answer.status {

@@ -30,28 +30,14 @@ impl Fixture {
         let folder = Folder::new();
         let shop = Shop::start(&folder);
         let create = |path: &str, body: Value| ids(&shop.post(path, &body)).remove(0);
-        let customer = create(
-            "/customer",
-            json!({"name": "Ada", "email": "ada@example.org"}),
-        );
+        let customer = create("/customer", json!({"name": "Ada", "email": "ada@example.org"}));
         let product = create("/product", json!({"name": "Lamp", "price": 30}));
         let bare_product = create("/product", json!({"name": "Desk", "price": 200}));
         let inventory = create("/inventory", json!({"product_id": product, "amount": 5}));
-        let order = create(
-            "/order",
-            json!({"product_ids": [product, product], "customer_id": customer}),
-        );
+        let order =
+            create("/order", json!({"product_ids": [product, product], "customer_id": customer}));
         let billing = create("/billing", json!({"order_id": order}));
-        Self {
-            shop,
-            customer,
-            product,
-            bare_product,
-            inventory,
-            order,
-            billing,
-            _folder: folder,
-        }
+        Self { shop, customer, product, bare_product, inventory, order, billing, _folder: folder }
     }
 
     /// The path of the one entity of a topic.
@@ -91,8 +77,7 @@ impl Fixture {
     ) {
         let what = format!("{method} {path} {body}");
         self.refuses_as(&what, status, words, || {
-            self.shop
-                .send(method, path, (!body.is_null()).then_some(body))
+            self.shop.send(method, path, (!body.is_null()).then_some(body))
         });
     }
 
@@ -118,11 +103,7 @@ impl Fixture {
 /// An answer by RFC 9457 with all that the contract promises of it.
 pub(crate) fn assert_problem(answer: &Answer, status: u16, what: &str) -> Value {
     assert_eq!(answer.status, status, "{what}: {}", answer.shown());
-    assert_eq!(
-        answer.header("content-type"),
-        Some("application/problem+json"),
-        "{what}"
-    );
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{what}");
     let problem = answer.json();
     assert_eq!(problem["status"], status, "{what}: {problem}");
     for member in ["type", "title", "detail"] {

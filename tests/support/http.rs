@@ -25,10 +25,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// A header's value, by its lower-case name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON; anything else is a failed test.
@@ -40,11 +37,7 @@ impl Answer {
     /// The answer as a failed test shows it.
     pub(crate) fn shown(&self) -> String {
         let kind = self.header("content-type").unwrap_or("no type");
-        format!(
-            "{} ({kind}): {}",
-            self.status,
-            String::from_utf8_lossy(&self.body)
-        )
+        format!("{} ({kind}): {}", self.status, String::from_utf8_lossy(&self.body))
     }
 }
 
@@ -59,11 +52,7 @@ pub(crate) struct Client {
 impl Client {
     /// A client of the server at this address; nothing is sent yet.
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self {
-            address,
-            connection: None,
-            sent_at: None,
-        }
+        Self { address, connection: None, sent_at: None }
     }
 
     /// Sends a request with an optional JSON body and reads its answer.
@@ -74,11 +63,8 @@ impl Client {
         body: Option<&Value>,
     ) -> io::Result<Answer> {
         let body = body.map(Value::to_string);
-        let headers: &[(&str, &str)] = if body.is_some() {
-            &[("Content-Type", "application/json")]
-        } else {
-            &[]
-        };
+        let headers: &[(&str, &str)] =
+            if body.is_some() { &[("Content-Type", "application/json")] } else { &[] };
         self.send_bytes(method, path, headers, body.as_deref().map(str::as_bytes))
     }
 
@@ -91,11 +77,7 @@ impl Client {
         body: Option<&[u8]>,
     ) -> io::Result<Answer> {
         let mut request = Vec::new();
-        write!(
-            request,
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\n",
-            self.address
-        )?;
+        write!(request, "{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address)?;
         for (name, value) in headers {
             write!(request, "{name}: {value}\r\n")?;
         }
@@ -145,11 +127,7 @@ fn read_answer(reader: &mut impl BufRead, without_body: bool) -> io::Result<Answ
             .and_then(|status| status.parse().ok())
             .ok_or_else(|| malformed("no status line"))?;
         let headers = read_headers(reader)?;
-        let mut answer = Answer {
-            status,
-            headers,
-            body: Vec::new(),
-        };
+        let mut answer = Answer { status, headers, body: Vec::new() };
         if answer.status == 100 {
             continue;
         }
@@ -207,17 +185,11 @@ fn read_chunks(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
 fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
-        return Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "the connection was closed",
-        ));
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the connection was closed"));
     }
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn malformed(what: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("the answer's {what} is malformed"),
-    )
+    io::Error::new(io::ErrorKind::InvalidData, format!("the answer's {what} is malformed"))
 }

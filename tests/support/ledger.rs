@@ -8,11 +8,8 @@ use serde_json::{Value, json};
 use super::{list, text};
 
 /// The topics in which clients create entities, as the report names them.
-const LISTS: [(Topic, &str); 3] = [
-    (Topic::Customer, "customers"),
-    (Topic::Order, "orders"),
-    (Topic::Billing, "billings"),
-];
+const LISTS: [(Topic, &str); 3] =
+    [(Topic::Customer, "customers"), (Topic::Order, "orders"), (Topic::Billing, "billings")];
 
 /// A kind of entity that clients create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,10 +77,7 @@ impl Ledger {
 
     /// Notes how a change went; a deletion is a change to `null`.
     pub(crate) fn changed(&mut self, id: &str, to: Value, outcome: Outcome) {
-        let tracked = self
-            .entities
-            .get_mut(id)
-            .expect("a client changes what it knows");
+        let tracked = self.entities.get_mut(id).expect("a client changes what it knows");
         match outcome {
             Outcome::Refused => {}
             Outcome::Unknown => tracked.possible.push(to),
@@ -110,13 +104,8 @@ impl Ledger {
     /// Whether an order has a billing, or one of unknown outcome.
     pub(crate) fn may_be_billed(&self, order: &str) -> bool {
         let billed = |topic, body: &Value| topic == Topic::Billing && body["order_id"] == *order;
-        self.entities
-            .values()
-            .any(|tracked| billed(tracked.topic, &tracked.possible[0]))
-            || self
-                .in_doubt
-                .iter()
-                .any(|creation| billed(creation.topic, &creation.bodies[0]))
+        self.entities.values().any(|tracked| billed(tracked.topic, &tracked.possible[0]))
+            || self.in_doubt.iter().any(|creation| billed(creation.topic, &creation.bodies[0]))
     }
 
     /// Holds the report against what is known, takes the known ids out of `unexplained`, and
@@ -133,15 +122,8 @@ impl Ledger {
         for (id, tracked) in &mut self.entities {
             unexplained.remove(id);
             let found = find(report, tracked.topic, id);
-            let expected = tracked
-                .possible
-                .iter()
-                .any(|state| same(tracked.topic, state, &found));
-            assert!(
-                expected,
-                "{id} is {found}, not one of {:?}",
-                tracked.possible
-            );
+            let expected = tracked.possible.iter().any(|state| same(tracked.topic, state, &found));
+            assert!(expected, "{id} is {found}, not one of {:?}", tracked.possible);
             if tracked.possible.len() > 1 && found.is_null() && tracked.topic == Topic::Customer {
                 gone.push(id.clone());
             }
@@ -169,25 +151,16 @@ impl Ledger {
             unexplained.contains(text(&entity["id"]))
                 && creation.bodies.iter().any(|body| body[key] == entity[key])
         };
-        let found: Vec<&Value> = list(&report[list_name(creation.topic)])
-            .iter()
-            .filter(belongs)
-            .collect();
+        let found: Vec<&Value> =
+            list(&report[list_name(creation.topic)]).iter().filter(belongs).collect();
         if found.is_empty() {
             return;
         }
-        assert_eq!(
-            found.len(),
-            creation.bodies.len(),
-            "half of {creation:?} is there: {found:?}"
-        );
+        assert_eq!(found.len(), creation.bodies.len(), "half of {creation:?} is there: {found:?}");
         let mut explained = Vec::new();
         for (body, entity) in creation.bodies.iter().zip(found) {
             let id = text(&entity["id"]).to_owned();
-            assert!(
-                same(creation.topic, &with_id(body, &id), entity),
-                "{body} became {entity}"
-            );
+            assert!(same(creation.topic, &with_id(body, &id), entity), "{body} became {entity}");
             explained.push((id, body.clone()));
         }
         for (id, body) in explained {
@@ -214,13 +187,9 @@ impl Ledger {
                 self.expect_mail(buyer, "received");
             }
         }
-        let before = self.entities.insert(
-            id.to_owned(),
-            Tracked {
-                topic,
-                possible: vec![with_id(body, id)],
-            },
-        );
+        let before = self
+            .entities
+            .insert(id.to_owned(), Tracked { topic, possible: vec![with_id(body, id)] });
         assert!(before.is_none(), "{id} was given twice");
     }
 
@@ -250,9 +219,7 @@ fn list_name(topic: Topic) -> &'static str {
 
 /// An entity of a report, or `null`.
 fn find(report: &Value, topic: Topic, id: &str) -> Value {
-    let found = list(&report[list_name(topic)])
-        .iter()
-        .find(|entity| entity["id"] == *id);
+    let found = list(&report[list_name(topic)]).iter().find(|entity| entity["id"] == *id);
     found.cloned().unwrap_or_default()
 }
 

@@ -55,18 +55,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name()
-        .expect("a file has a name")
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().expect("a file has a name").to_string_lossy().into_owned()
 }
 
 /// The mails of one purpose.
 pub(crate) fn of_purpose<'a>(mails: &'a [Mail], purpose: &str) -> Vec<&'a Mail> {
-    mails
-        .iter()
-        .filter(|mail| mail.purpose == purpose)
-        .collect()
+    mails.iter().filter(|mail| mail.purpose == purpose).collect()
 }
 
 /// How many mails there are of each purpose.
@@ -79,15 +73,10 @@ pub(crate) fn count_by_purpose(mails: &[Mail]) -> HashMap<&str, usize> {
 }
 
 fn parse(text: &str) -> Result<Mail, String> {
-    let (head, body) = text
-        .split_once("\r\n\r\n")
-        .ok_or("no empty line behind the headers")?;
+    let (head, body) = text.split_once("\r\n\r\n").ok_or("no empty line behind the headers")?;
     let headers = headers(head)?;
     let header = |name: &str| {
-        headers
-            .get(name)
-            .cloned()
-            .ok_or_else(|| format!("it has no header named {name}"))
+        headers.get(name).cloned().ok_or_else(|| format!("it has no header named {name}"))
     };
     header("from")?;
     header("date")?;
@@ -96,9 +85,7 @@ fn parse(text: &str) -> Result<Mail, String> {
         .strip_prefix('<')
         .and_then(|id| id.strip_suffix('>'))
         .ok_or("its Message-ID has no angle brackets")?;
-    let (event_id, rest) = message_id
-        .split_once('.')
-        .ok_or("its Message-ID has no purpose")?;
+    let (event_id, rest) = message_id.split_once('.').ok_or("its Message-ID has no purpose")?;
     let (purpose, domain) = rest.split_once('@').ok_or("its Message-ID has no domain")?;
     if !is_uuid(event_id) {
         return Err("its Message-ID does not begin with an event's id".to_owned());
@@ -112,10 +99,7 @@ fn parse(text: &str) -> Result<Mail, String> {
         purpose: purpose.to_owned(),
         to: bare_address(&header("to")?),
         subject: header("subject")?,
-        body: decode(
-            body,
-            headers.get("content-transfer-encoding").map(String::as_str),
-        )?,
+        body: decode(body, headers.get("content-transfer-encoding").map(String::as_str))?,
     })
 }
 
@@ -125,9 +109,8 @@ fn headers(head: &str) -> Result<HashMap<String, String>, String> {
     unfolded
         .split("\r\n")
         .map(|line| {
-            let (name, value) = line
-                .split_once(':')
-                .ok_or_else(|| format!("`{line}` is no header"))?;
+            let (name, value) =
+                line.split_once(':').ok_or_else(|| format!("`{line}` is no header"))?;
             Ok((name.to_ascii_lowercase(), value.trim().to_owned()))
         })
         .collect()
@@ -135,9 +118,7 @@ fn headers(head: &str) -> Result<HashMap<String, String>, String> {
 
 /// `a@b` out of `Name <a@b>` or of `a@b`.
 fn bare_address(header: &str) -> String {
-    let address = header
-        .rsplit_once('<')
-        .map_or(header, |(_, address)| address);
+    let address = header.rsplit_once('<').map_or(header, |(_, address)| address);
     address.trim_end_matches('>').trim().to_owned()
 }
 
@@ -159,9 +140,7 @@ fn quoted_printable(body: &str) -> Result<String, String> {
             bytes.push(byte);
             continue;
         }
-        let code = rest
-            .get(..2)
-            .and_then(|code| std::str::from_utf8(code).ok());
+        let code = rest.get(..2).and_then(|code| std::str::from_utf8(code).ok());
         let code = code.and_then(|code| u8::from_str_radix(code, 16).ok());
         bytes.push(code.ok_or("an `=` with no two digits behind it")?);
         rest = &rest[2..];

@@ -17,9 +17,7 @@ use serde_json::Value;
 
 /// The ids in a command's answer.
 pub(crate) fn ids(answer: &Value) -> Vec<String> {
-    let ids = answer
-        .as_array()
-        .unwrap_or_else(|| panic!("no array of ids: {answer}"));
+    let ids = answer.as_array().unwrap_or_else(|| panic!("no array of ids: {answer}"));
     ids.iter()
         .map(|id| match id.as_str() {
             Some(id) if is_uuid(id) => id.to_owned(),
@@ -39,21 +37,15 @@ pub(crate) fn is_uuid(text: &str) -> bool {
 
 /// An array's elements.
 pub(crate) fn list(value: &Value) -> &[Value] {
-    value
-        .as_array()
-        .unwrap_or_else(|| panic!("no array: {value}"))
+    value.as_array().unwrap_or_else(|| panic!("no array: {value}"))
 }
 
 /// A string's text.
 pub(crate) fn text(value: &Value) -> &str {
-    value
-        .as_str()
-        .unwrap_or_else(|| panic!("no string: {value}"))
+    value.as_str().unwrap_or_else(|| panic!("no string: {value}"))
 }
 
 /// A whole number.
 pub(crate) fn number(value: &Value) -> u64 {
-    value
-        .as_u64()
-        .unwrap_or_else(|| panic!("no whole number: {value}"))
+    value.as_u64().unwrap_or_else(|| panic!("no whole number: {value}"))
 }

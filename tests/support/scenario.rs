@@ -72,13 +72,7 @@ impl Flow {
         let products = create_products(shop);
         let inventory = put_in_stock(shop, &products);
         let orders = place_orders(shop, &customers, &products);
-        let mut flow = Self {
-            customers,
-            products,
-            inventory,
-            orders,
-            billing: String::new(),
-        };
+        let mut flow = Self { customers, products, inventory, orders, billing: String::new() };
         flow.assert_stock(shop);
         flow.change_an_order(shop);
         flow.delete_an_order(shop);
@@ -92,11 +86,7 @@ impl Flow {
         let path = format!("/order/{}", self.orders[CHANGED_ORDER]);
         assert_eq!(shop.put(&path, &without_id(&order)), json!(true));
         assert_eq!(shop.get(&path), order);
-        assert_eq!(
-            list(&shop.get("/orders"))[CHANGED_ORDER],
-            order,
-            "it keeps its place"
-        );
+        assert_eq!(list(&shop.get("/orders"))[CHANGED_ORDER], order, "it keeps its place");
         assert_eq!(list(&shop.get("/orders")).len(), TEN);
         self.assert_stock(shop);
     }
@@ -125,14 +115,8 @@ impl Flow {
         let billing = shop.get(&format!("/billing/{}", self.billing));
         let done = &billing["done"];
         assert!(done.is_f64(), "`done` is a float of seconds: {billing}");
-        assert!(
-            done.as_f64() > Some(1_700_000_000.0),
-            "`done` is a Unix time: {billing}"
-        );
-        assert_eq!(
-            billing,
-            json!({"id": self.billing, "order_id": order_id, "done": done})
-        );
+        assert!(done.as_f64() > Some(1_700_000_000.0), "`done` is a Unix time: {billing}");
+        assert_eq!(billing, json!({"id": self.billing, "order_id": order_id, "done": done}));
         assert_eq!(shop.get("/billings"), json!([billing]));
 
         let unbilled = shop.get("/orders/unbilled");
@@ -146,15 +130,10 @@ impl Flow {
 
     /// An order as it is at the end of the flow.
     fn order(&self, index: usize) -> Value {
-        let pieces = if index == CHANGED_ORDER {
-            changed_pieces().to_vec()
-        } else {
-            pieces(index).to_vec()
-        };
-        let product_ids: Vec<&String> = pieces
-            .into_iter()
-            .map(|product| &self.products[product])
-            .collect();
+        let pieces =
+            if index == CHANGED_ORDER { changed_pieces().to_vec() } else { pieces(index).to_vec() };
+        let product_ids: Vec<&String> =
+            pieces.into_iter().map(|product| &self.products[product]).collect();
         json!({
             "id": self.orders[index],
             "product_ids": product_ids,
@@ -177,17 +156,11 @@ impl Flow {
 
     /// Every query's answer now.
     pub(crate) fn answers(&self, shop: &Shop) -> Answers {
-        let lists = [
-            "/customers",
-            "/products",
-            "/inventory",
-            "/orders",
-            "/billings",
-        ]
-        .into_iter()
-        .chain(["/orders/unbilled", "/report"])
-        .map(|path| (path, shop.get(path)))
-        .collect();
+        let lists = ["/customers", "/products", "/inventory", "/orders", "/billings"]
+            .into_iter()
+            .chain(["/orders/unbilled", "/report"])
+            .map(|path| (path, shop.get(path)))
+            .collect();
         let entities = [
             ("customer", &self.customers),
             ("product", &self.products),
@@ -235,13 +208,9 @@ pub(crate) fn assert_queries_agree(shop: &Shop) {
 pub(crate) fn assert_mails(mails: &[Mail]) {
     assert_eq!(mails.len(), MAILS);
     let counts = count_by_purpose(mails);
-    for (purpose, count) in [
-        ("welcome", TEN),
-        ("thanks", TEN),
-        ("to-pay", TEN),
-        ("good-bye", 1),
-        ("received", 1),
-    ] {
+    for (purpose, count) in
+        [("welcome", TEN), ("thanks", TEN), ("to-pay", TEN), ("good-bye", 1), ("received", 1)]
+    {
         assert_eq!(counts.get(purpose), Some(&count), "{purpose}: {counts:?}");
     }
     for index in 0..TEN {
@@ -265,17 +234,14 @@ fn create_customers(shop: &Shop) -> Vec<String> {
 }
 
 fn create_products(shop: &Shop) -> Vec<String> {
-    let bodies: Vec<Value> = (0..TEN)
-        .map(|index| json!({"name": product_name(index), "price": price(index)}))
-        .collect();
+    let bodies: Vec<Value> =
+        (0..TEN).map(|index| json!({"name": product_name(index), "price": price(index)})).collect();
     create_batch(shop, "/products", "/product", bodies)
 }
 
 fn put_in_stock(shop: &Shop, products: &[String]) -> Vec<String> {
-    let bodies: Vec<Value> = products
-        .iter()
-        .map(|id| json!({"product_id": id, "amount": STOCK}))
-        .collect();
+    let bodies: Vec<Value> =
+        products.iter().map(|id| json!({"product_id": id, "amount": STOCK})).collect();
     create_batch(shop, "/inventory", "/inventory", bodies)
 }
 
@@ -284,11 +250,8 @@ fn create_batch(shop: &Shop, plural: &str, singular: &str, bodies: Vec<Value>) -
     assert_eq!(shop.get(plural), json!([]));
     let created = ids(&shop.post(plural, &Value::from(bodies.clone())));
     assert_eq!(created.len(), TEN);
-    let expected: Vec<Value> = created
-        .iter()
-        .zip(bodies)
-        .map(|(id, body)| with_id(body, id))
-        .collect();
+    let expected: Vec<Value> =
+        created.iter().zip(bodies).map(|(id, body)| with_id(body, id)).collect();
     assert_eq!(shop.get(&format!("{singular}/{}", created[0])), expected[0]);
     assert_eq!(shop.get(plural), Value::from(expected));
     created
@@ -316,9 +279,7 @@ fn with_id(mut body: Value, id: &str) -> Value {
 
 fn without_id(entity: &Value) -> Value {
     let mut body = entity.clone();
-    body.as_object_mut()
-        .expect("an entity is an object")
-        .remove("id");
+    body.as_object_mut().expect("an entity is an object").remove("id");
     body
 }
 
@@ -335,19 +296,14 @@ pub(crate) fn pieces_in_orders(report: &Value, product: &str) -> u64 {
 /// There is just one such mail to this customer; it begins with the name and holds these words.
 fn assert_mail(mails: &[Mail], purpose: &str, customer: usize, words: &[String]) {
     let email = customer_email(customer);
-    let found: Vec<&Mail> = of_purpose(mails, purpose)
-        .into_iter()
-        .filter(|mail| mail.to == email)
-        .collect();
+    let found: Vec<&Mail> =
+        of_purpose(mails, purpose).into_iter().filter(|mail| mail.to == email).collect();
     let [mail] = found.as_slice() else {
         panic!("{} {purpose} mails to {email}", found.len());
     };
     assert!(!mail.subject.is_empty(), "{mail:?}");
     let first = mail.body.lines().next().unwrap_or_default();
-    assert!(
-        first.contains(&customer_name(customer)),
-        "not addressed by name: {mail:?}"
-    );
+    assert!(first.contains(&customer_name(customer)), "not addressed by name: {mail:?}");
     let found: Vec<&str> = mail.body.split(|c: char| !c.is_alphanumeric()).collect();
     for word in words {
         assert!(found.contains(&word.as_str()), "no `{word}` in {mail:?}");

@@ -48,11 +48,7 @@ impl Folder {
         eventually("mails", || {
             let found = count_mails(&self.mail());
             assert!(found <= count, "{found} mails instead of {count}");
-            if found == count {
-                Ok(())
-            } else {
-                Err(format!("{found} mails instead of {count}"))
-            }
+            if found == count { Ok(()) } else { Err(format!("{found} mails instead of {count}")) }
         });
         self.mails()
     }
@@ -73,9 +69,7 @@ pub(crate) fn ordershop() -> Command {
 /// `ordershop serve` on this folder, on any free port.
 pub(crate) fn serve(folder: &Folder) -> Command {
     let mut command = serve_without_mail_option(folder);
-    command
-        .arg("--mail")
-        .arg(format!("file:{}", folder.mail().display()));
+    command.arg("--mail").arg(format!("file:{}", folder.mail().display()));
     command
 }
 
@@ -122,10 +116,7 @@ impl Shop {
     /// Starts the shop with this command line and waits until it serves.
     pub(crate) fn start_as(command: Command) -> Self {
         Self::try_start_as(command).unwrap_or_else(|ended| {
-            panic!(
-                "the shop ended at its start with {}: {}",
-                ended.status, ended.stderr
-            )
+            panic!("the shop ended at its start with {}: {}", ended.status, ended.stderr)
         })
     }
 
@@ -146,12 +137,7 @@ impl Shop {
         let (stdout, address) = read_stdout(&mut process);
         let stderr = read_stderr(&mut process);
         let nowhere = SocketAddr::from(([0; 4], 0));
-        let shop = Self {
-            process,
-            address: nowhere,
-            stdout: Some(stdout),
-            stderr: Some(stderr),
-        };
+        let shop = Self { process, address: nowhere, stdout: Some(stdout), stderr: Some(stderr) };
         (shop, address)
     }
 
@@ -195,11 +181,7 @@ impl Shop {
     fn expect_200(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         let answer = self.send(method, path, body);
         assert_eq!(answer.status, 200, "{method} {path}: {}", answer.shown());
-        assert_eq!(
-            answer.header("content-type"),
-            Some("application/json"),
-            "{method} {path}"
-        );
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{method} {path}");
         answer.json()
     }
 
@@ -227,12 +209,7 @@ impl Shop {
     pub(crate) fn stop(self) -> Ended {
         self.signal("TERM");
         let ended = self.wait();
-        assert_eq!(
-            ended.status.code(),
-            Some(0),
-            "stopped by SIGTERM: {}",
-            ended.stderr
-        );
+        assert_eq!(ended.status.code(), Some(0), "stopped by SIGTERM: {}", ended.stderr);
         ended
     }
 
@@ -244,16 +221,9 @@ impl Shop {
             Err(error) => Err(error.to_string()),
         });
         let join = |reader: Option<JoinHandle<String>>| {
-            reader
-                .expect("it is taken once")
-                .join()
-                .expect("a reader does not panic")
+            reader.expect("it is taken once").join().expect("a reader does not panic")
         };
-        Ended {
-            status,
-            stdout: join(self.stdout.take()),
-            stderr: join(self.stderr.take()),
-        }
+        Ended { status, stdout: join(self.stdout.take()), stderr: join(self.stderr.take()) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long a state may take to come before the test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
@@ -22,10 +22,7 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Result<T, Stri
 }
 
 /// Gives the other process a moment.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "another process offers nothing to wait on"
-)]
+#[allow(clippy::disallowed_methods, reason = "another process offers nothing to wait on")]
 pub(crate) fn pause(moment: Duration) {
     std::thread::sleep(moment);
 }

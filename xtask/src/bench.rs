@@ -5,10 +5,7 @@
 //! machine than about the shop.
 
 #[path = "../../tests/support/http.rs"]
-#[allow(
-    dead_code,
-    reason = "the tests use all of the client, the load generator a part"
-)]
+#[allow(dead_code, reason = "the tests use all of the client, the load generator a part")]
 mod http;
 
 mod file;
@@ -71,12 +68,8 @@ pub(crate) fn run(workspace: &Workspace, _arguments: &[String]) -> Result<(), Fa
 fn measure_commands(shop: &Shop, connections: usize, table: &mut Table) -> Result<(), Failed> {
     let customer = json!({"name": "Ada Lovelace", "email": "ada@example.org"});
     let before = shop.log_bytes()?;
-    let load = Load::run(
-        shop.address(),
-        connections,
-        MEASURED,
-        &Request::post("/customers", customer),
-    )?;
+    let load =
+        Load::run(shop.address(), connections, MEASURED, &Request::post("/customers", customer))?;
     let each = (shop.log_bytes()? - before) / load.sent().max(1);
     let bare = file::appends_per_second(shop.folder(), each, connections, MEASURED / 5)?;
     table.row(&[
@@ -92,10 +85,7 @@ fn measure_commands(shop: &Shop, connections: usize, table: &mut Table) -> Resul
 }
 
 fn measure_queries(shop: &Shop, connections: usize, table: &mut Table) -> Result<(), Failed> {
-    let id = shop.create(
-        "/customer",
-        &json!({"name": "Ada", "email": "ada@example.org"}),
-    )?;
+    let id = shop.create("/customer", &json!({"name": "Ada", "email": "ada@example.org"}))?;
     let request = Request::get(&format!("/customer/{id}"));
     let load = Load::run(shop.address(), connections, MEASURED, &request)?;
     table.row(&[

@@ -13,13 +13,7 @@ disk must be readable for ever.
 pub(crate) fn run(workspace: &Workspace, _arguments: &[String]) -> Result<(), Failed> {
     step(
         workspace
-            .cargo([
-                "test",
-                "--package",
-                "ordershop-store",
-                "--all-features",
-                "fixtures",
-            ])
+            .cargo(["test", "--package", "ordershop-store", "--test", "fixtures"])
             .env("UPDATE_FIXTURES", "1"),
     )
 }

@@ -1,15 +1,15 @@
-//! `cargo xtask lint`: format, clippy, documentation, house rules, licences and bans.
+//! `cargo xtask lint`: format, house rules, clippy, documentation, licences and bans.
 
 use crate::shell::{Failed, announce, runs, step};
 use crate::test::SCOPE;
 use crate::tidy;
 use crate::workspace::Workspace;
 
-pub(crate) const SUMMARY: &str = "format, clippy, documentation, house rules, licences and bans";
+pub(crate) const SUMMARY: &str = "format, house rules, clippy, documentation, licences and bans";
 pub(crate) const HELP: &str = "
-In this order: `cargo fmt --check`; `cargo xtask tidy`; cargo-deny (licences, bans, sources;
-installed with cargo when it is missing); clippy over all targets and features, with warnings as
-errors; rustdoc, with warnings as errors.
+In this order: `cargo fmt --check` (it lists what `cargo fmt --all` would change); `cargo xtask
+tidy`; clippy over all targets and features, with warnings as errors; rustdoc, with warnings as
+errors; cargo-deny (licences, bans, sources; installed with cargo when it is missing).
 
 cargo-deny's advisories are left out: they need a database from outside, and change without a
 change of ours. Run `cargo deny check advisories` now and then.
@@ -19,21 +19,11 @@ change of ours. Run `cargo deny check advisories` now and then.
 const DENY_VERSION: &str = "^0.20";
 
 pub(crate) fn run(workspace: &Workspace, _arguments: &[String]) -> Result<(), Failed> {
-    step(&mut workspace.cargo(["fmt", "--all", "--check"]))?;
+    step(&mut workspace.cargo(["fmt", "--all", "--check", "--", "-l"]))?;
     tidy::run(workspace, &[])?;
-    deny(workspace)?;
-    step(
-        workspace
-            .cargo(["clippy"])
-            .args(SCOPE)
-            .args(["--all-targets", "--", "-D", "warnings"]),
-    )?;
-    step(
-        workspace
-            .cargo(["doc", "--no-deps"])
-            .args(SCOPE)
-            .env("RUSTDOCFLAGS", "-D warnings"),
-    )
+    step(workspace.cargo(["clippy"]).args(SCOPE).args(["--all-targets", "--", "-D", "warnings"]))?;
+    step(workspace.cargo(["doc", "--no-deps"]).args(SCOPE).env("RUSTDOCFLAGS", "-D warnings"))?;
+    deny(workspace)
 }
 
 fn deny(workspace: &Workspace) -> Result<(), Failed> {
@@ -47,10 +37,12 @@ fn deny(workspace: &Workspace) -> Result<(), Failed> {
             DENY_VERSION,
         ]))?;
     }
-    let checks = ["bans", "licenses", "sources"];
+    // What deny.toml allows, and nothing has come to need yet, is no news.
+    let quiet = ["--hide-inclusion-graph", "-A", "unused-wrapper", "-A", "license-not-encountered"];
     step(
         workspace
-            .cargo(["deny", "--all-features", "--workspace", "check"])
-            .args(checks),
+            .cargo(["deny", "--workspace", "--all-features", "check"])
+            .args(quiet)
+            .args(["bans", "licenses", "sources"]),
     )
 }

@@ -3,11 +3,7 @@
 //!
 //! A chore is one file and one line in [`CHORES`].
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a chore talks to a person"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to a person")]
 
 mod bench;
 mod ci;
@@ -36,42 +32,12 @@ struct Chore {
 }
 
 const CHORES: &[Chore] = &[
-    Chore {
-        name: "test",
-        summary: test::SUMMARY,
-        help: test::HELP,
-        run: test::run,
-    },
-    Chore {
-        name: "lint",
-        summary: lint::SUMMARY,
-        help: lint::HELP,
-        run: lint::run,
-    },
-    Chore {
-        name: "tidy",
-        summary: tidy::SUMMARY,
-        help: tidy::HELP,
-        run: tidy::run,
-    },
-    Chore {
-        name: "ci",
-        summary: ci::SUMMARY,
-        help: ci::HELP,
-        run: ci::run,
-    },
-    Chore {
-        name: "prove",
-        summary: prove::SUMMARY,
-        help: prove::HELP,
-        run: prove::run,
-    },
-    Chore {
-        name: "bench",
-        summary: bench::SUMMARY,
-        help: bench::HELP,
-        run: bench::run,
-    },
+    Chore { name: "test", summary: test::SUMMARY, help: test::HELP, run: test::run },
+    Chore { name: "lint", summary: lint::SUMMARY, help: lint::HELP, run: lint::run },
+    Chore { name: "tidy", summary: tidy::SUMMARY, help: tidy::HELP, run: tidy::run },
+    Chore { name: "ci", summary: ci::SUMMARY, help: ci::HELP, run: ci::run },
+    Chore { name: "prove", summary: prove::SUMMARY, help: prove::HELP, run: prove::run },
+    Chore { name: "bench", summary: bench::SUMMARY, help: bench::HELP, run: bench::run },
     Chore {
         name: "fixtures",
         summary: fixtures::SUMMARY,
@@ -94,16 +60,8 @@ fn main() -> ExitCode {
         eprintln!("there is no chore `{name}`; `cargo xtask --help` lists them");
         return ExitCode::from(2);
     };
-    if rest
-        .iter()
-        .any(|argument| argument == "--help" || argument == "-h")
-    {
-        println!(
-            "cargo xtask {}: {}\n\n{}",
-            chore.name,
-            chore.summary,
-            chore.help.trim()
-        );
+    if rest.iter().any(|argument| argument == "--help" || argument == "-h") {
+        println!("cargo xtask {}: {}\n\n{}", chore.name, chore.summary, chore.help.trim());
         return ExitCode::SUCCESS;
     }
     match Workspace::find().and_then(|workspace| (chore.run)(&workspace, rest)) {

@@ -27,8 +27,6 @@ pub(crate) fn run(workspace: &Workspace, _arguments: &[String]) -> Result<(), Fa
     match complaints.len() {
         0 => Ok(()),
         1 => Err(Failed::because("one house rule is broken, see above")),
-        many => Err(Failed::because(format!(
-            "{many} house rules are broken, see above"
-        ))),
+        many => Err(Failed::because(format!("{many} house rules are broken, see above"))),
     }
 }

@@ -17,9 +17,7 @@ impl Workspace {
     pub(crate) fn find() -> Result<Self, Failed> {
         Path::new(env!("CARGO_MANIFEST_DIR"))
             .parent()
-            .map(|root| Self {
-                root: root.to_owned(),
-            })
+            .map(|root| Self { root: root.to_owned() })
             .ok_or_else(|| Failed::because("this package has no folder above it"))
     }
 
@@ -43,9 +41,7 @@ impl Workspace {
             .stderr(Stdio::inherit())
             .output()?;
         if !output.status.success() {
-            return Err(Failed::because(
-                "`cargo metadata` failed; is a Cargo.toml broken?",
-            ));
+            return Err(Failed::because("`cargo metadata` failed; is a Cargo.toml broken?"));
         }
         serde_json::from_slice(&output.stdout)
             .map_err(|error| Failed::because(format!("`cargo metadata` printed no JSON: {error}")))

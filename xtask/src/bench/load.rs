@@ -22,20 +22,12 @@ pub(super) struct Request {
 impl Request {
     /// A query.
     pub(super) fn get(path: &str) -> Self {
-        Self {
-            method: "GET",
-            path: path.to_owned(),
-            body: None,
-        }
+        Self { method: "GET", path: path.to_owned(), body: None }
     }
 
     /// A command.
     pub(super) fn post(path: &str, body: Value) -> Self {
-        Self {
-            method: "POST",
-            path: path.to_owned(),
-            body: Some(body),
-        }
+        Self { method: "POST", path: path.to_owned(), body: Some(body) }
     }
 }
 
@@ -65,17 +57,11 @@ impl Load {
             clients
                 .into_iter()
                 .map(|client| {
-                    client
-                        .join()
-                        .unwrap_or_else(|_| Err(Failed::because("a client panicked")))
+                    client.join().unwrap_or_else(|_| Err(Failed::because("a client panicked")))
                 })
                 .collect()
         });
-        let mut load = Self {
-            latencies: Vec::new(),
-            measured,
-            sent: 0,
-        };
+        let mut load = Self { latencies: Vec::new(), measured, sent: 0 };
         for result in results {
             let (latencies, sent) = result?;
             load.latencies.extend(latencies);
@@ -106,10 +92,7 @@ impl Load {
     pub(super) fn quantile(&self, part: f64) -> Duration {
         let index = (self.latencies.len() as f64 * part) as usize;
         let last = self.latencies.len().saturating_sub(1);
-        self.latencies
-            .get(index.min(last))
-            .copied()
-            .unwrap_or_default()
+        self.latencies.get(index.min(last)).copied().unwrap_or_default()
     }
 }
 

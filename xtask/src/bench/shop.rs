@@ -25,36 +25,18 @@ impl Shop {
             fs::remove_dir_all(folder)?;
         }
         fs::create_dir_all(folder)?;
-        announce(&format!(
-            "{} serve --store embedded:{}",
-            program.display(),
-            folder.display()
-        ));
+        announce(&format!("{} serve --store embedded:{}", program.display(), folder.display()));
         let mut process = Command::new(program)
-            .args([
-                "serve",
-                "--http",
-                "127.0.0.1:0",
-                "--mail",
-                "none",
-                "--store",
-            ])
+            .args(["serve", "--http", "127.0.0.1:0", "--mail", "none", "--store"])
             .arg(format!("embedded:{}", folder.join("log").display()))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
-        let mut lines = process
-            .stdout
-            .take()
-            .map(BufReader::new)
-            .into_iter()
-            .flat_map(BufRead::lines);
+        let mut lines =
+            process.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines);
         let address = lines.find_map(|line| address_in(&line.ok()?));
-        let mut shop = Self {
-            process,
-            address: SocketAddr::from(([0; 4], 0)),
-            folder: folder.to_owned(),
-        };
+        let mut shop =
+            Self { process, address: SocketAddr::from(([0; 4], 0)), folder: folder.to_owned() };
         // From here on, a failure ends the process, since the shop is dropped.
         shop.address = address.ok_or_else(|| Failed::because("the shop did not start"))?;
         // What it prints later must not fill the pipe.
@@ -77,11 +59,7 @@ impl Shop {
         let mut bytes = 0;
         for entry in fs::read_dir(self.folder.join("log"))? {
             let entry = entry?;
-            if entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "log")
-            {
+            if entry.path().extension().is_some_and(|extension| extension == "log") {
                 bytes += entry.metadata()?.len();
             }
         }

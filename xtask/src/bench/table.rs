@@ -18,8 +18,7 @@ impl Table {
 
     /// Adds a row; it should have as many cells as the head.
     pub(super) fn row(&mut self, cells: &[&str]) {
-        self.rows
-            .push(cells.iter().map(|cell| (*cell).to_owned()).collect());
+        self.rows.push(cells.iter().map(|cell| (*cell).to_owned()).collect());
     }
 }
 
@@ -29,10 +28,7 @@ impl fmt::Display for Table {
         let widths: Vec<usize> = (0..columns)
             .map(|column| {
                 let cells = self.rows.iter().filter_map(|row| row.get(column));
-                cells
-                    .map(|cell| cell.chars().count())
-                    .max()
-                    .unwrap_or_default()
+                cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
             })
             .collect();
         for (index, row) in self.rows.iter().enumerate() {

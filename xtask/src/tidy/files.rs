@@ -32,21 +32,13 @@ pub(super) fn complaints(root: &Path) -> io::Result<Vec<String>> {
 fn source_complaints(name: &Path, text: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     if !text.starts_with("//! ") {
-        complaints.push(format!(
-            "{}: its first line is not a `//!` sentence",
-            name.display()
-        ));
+        complaints.push(format!("{}: its first line is not a `//!` sentence", name.display()));
     }
     let lines = text.lines().count();
     if lines > MAX_LINES {
-        complaints.push(format!(
-            "{}: {lines} lines, more than {MAX_LINES}",
-            name.display()
-        ));
+        complaints.push(format!("{}: {lines} lines, more than {MAX_LINES}", name.display()));
     }
-    let ignored = text
-        .lines()
-        .position(|line| line.trim_start().starts_with("#[ignore"));
+    let ignored = text.lines().position(|line| line.trim_start().starts_with("#[ignore"));
     if let Some(index) = ignored {
         complaints.push(format!(
             "{}:{}: an ignored test proves nothing",
@@ -78,10 +70,7 @@ fn path_complaints(root: &Path, name: &Path, text: &str) -> Vec<String> {
         for word in words.filter(|word| word.starts_with("../")) {
             let folder = name.parent().unwrap_or(Path::new(""));
             if leaves(&folder.join(word)) {
-                complaints.push(format!(
-                    "{}: `{word}` is outside of the repository",
-                    place()
-                ));
+                complaints.push(format!("{}: `{word}` is outside of the repository", place()));
             }
         }
     }
@@ -144,23 +133,14 @@ mod tests {
     #[test]
     fn a_file_without_its_sentence_is_named() {
         let complaints = source_complaints(Path::new("src/a.rs"), "use std::fs;\n");
-        assert_eq!(
-            complaints,
-            ["src/a.rs: its first line is not a `//!` sentence"]
-        );
+        assert_eq!(complaints, ["src/a.rs: its first line is not a `//!` sentence"]);
     }
 
     #[test]
     fn a_file_of_500_lines_passes_and_one_more_does_not() {
         let text = format!("//! A file.\n{}", "\n".repeat(MAX_LINES - 1));
-        assert_eq!(
-            source_complaints(Path::new("a.rs"), &text),
-            Vec::<String>::new()
-        );
-        assert_eq!(
-            source_complaints(Path::new("a.rs"), &format!("{text}\n")).len(),
-            1
-        );
+        assert_eq!(source_complaints(Path::new("a.rs"), &text), Vec::<String>::new());
+        assert_eq!(source_complaints(Path::new("a.rs"), &format!("{text}\n")).len(), 1);
     }
 
     #[test]
@@ -173,10 +153,7 @@ mod tests {
     fn a_document_that_points_outside_is_named() {
         let root = Path::new("/checkout");
         let complaints = path_complaints(root, Path::new("README.md"), "See `../notes/a.md`.");
-        assert_eq!(
-            complaints,
-            ["README.md:1: `../notes/a.md` is outside of the repository"]
-        );
+        assert_eq!(complaints, ["README.md:1: `../notes/a.md` is outside of the repository"]);
         let inside = path_complaints(root, Path::new("docs/a.md"), "See [it](../README.md).");
         assert_eq!(inside, Vec::<String>::new());
     }

@@ -8,21 +8,9 @@ use serde_json::Value;
 const OURS: &[(&str, &[&str])] = &[
     (
         "ordershop",
-        &[
-            "ordershop-actors",
-            "ordershop-domain",
-            "ordershop-store",
-            "ordershop-supervisors",
-        ],
+        &["ordershop-actors", "ordershop-domain", "ordershop-store", "ordershop-supervisors"],
     ),
-    (
-        "ordershop-actors",
-        &[
-            "ordershop-domain",
-            "ordershop-store",
-            "ordershop-supervisors",
-        ],
-    ),
+    ("ordershop-actors", &["ordershop-domain", "ordershop-store", "ordershop-supervisors"]),
     ("ordershop-domain", &[]),
     ("ordershop-store", &[]),
     ("ordershop-supervisors", &[]),
@@ -33,26 +21,15 @@ const OURS: &[(&str, &[&str])] = &[
 const NAMED_BY: &[(&str, &[&str])] = &[
     ("bincode", &["ordershop-store"]),
     ("redis", &["ordershop-store"]),
-    (
-        "actix",
-        &["ordershop-supervisors", "ordershop-actors", "ordershop"],
-    ),
-    (
-        "actix-rt",
-        &["ordershop-supervisors", "ordershop-actors", "ordershop"],
-    ),
+    ("actix", &["ordershop-supervisors", "ordershop-actors", "ordershop"]),
+    ("actix-rt", &["ordershop-supervisors", "ordershop-actors", "ordershop"]),
     ("actix-web", &["ordershop"]),
     ("lettre", &["ordershop"]),
 ];
 
 /// What must not be reached from a package, over any number of steps.
 const UNREACHABLE: &[(&str, &[&str])] = &[
-    (
-        "ordershop-domain",
-        &[
-            "tokio", "actix", "actix-rt", "redis", "rand", "jiff", "chrono",
-        ],
-    ),
+    ("ordershop-domain", &["tokio", "actix", "actix-rt", "redis", "rand", "jiff", "chrono"]),
     ("ordershop-store", &["actix", "actix-rt"]),
     ("ordershop-supervisors", &["redis", "bincode"]),
 ];
@@ -83,9 +60,7 @@ pub(super) fn complaints(metadata: &Value) -> Vec<String> {
     for (package, forbidden) in UNREACHABLE {
         let reached = graph.reachable_from(package);
         for name in forbidden.iter().filter(|name| reached.contains(**name)) {
-            complaints.push(format!(
-                "{package} reaches {name}, which it must know nothing of"
-            ));
+            complaints.push(format!("{package} reaches {name}, which it must know nothing of"));
         }
     }
     complaints
@@ -131,9 +106,7 @@ impl Graph {
                 let imports = list(&node["deps"])
                     .iter()
                     .filter(|import| {
-                        list(&import["dep_kinds"])
-                            .iter()
-                            .any(|kind| kind["kind"].is_null())
+                        list(&import["dep_kinds"]).iter().any(|kind| kind["kind"].is_null())
                     })
                     .map(|import| text(&import["pkg"]))
                     .collect();
@@ -144,22 +117,15 @@ impl Graph {
     }
 
     fn reachable_from(&self, package: &str) -> BTreeSet<&str> {
-        let mut waiting: Vec<&String> = self
-            .names
-            .iter()
-            .filter(|(_, name)| *name == package)
-            .map(|(id, _)| id)
-            .collect();
+        let mut waiting: Vec<&String> =
+            self.names.iter().filter(|(_, name)| *name == package).map(|(id, _)| id).collect();
         let mut seen = BTreeSet::new();
         while let Some(id) = waiting.pop() {
             if seen.insert(id) {
                 waiting.extend(self.imports.get(id).into_iter().flatten());
             }
         }
-        seen.into_iter()
-            .filter_map(|id| self.names.get(id))
-            .map(String::as_str)
-            .collect()
+        seen.into_iter().filter_map(|id| self.names.get(id)).map(String::as_str).collect()
     }
 }
 
@@ -182,19 +148,15 @@ mod tests {
     use super::*;
 
     fn metadata(name: &str, imports: &[&str]) -> Value {
-        let dependencies: Vec<Value> = imports
-            .iter()
-            .map(|import| json!({"name": import, "kind": null}))
-            .collect();
+        let dependencies: Vec<Value> =
+            imports.iter().map(|import| json!({"name": import, "kind": null})).collect();
         let nodes: Vec<Value> = imports
             .iter()
             .map(|import| json!({"pkg": import, "dep_kinds": [{"kind": null}]}))
             .collect();
         let mut packages = vec![json!({"id": name, "name": name, "dependencies": dependencies})];
         packages.extend(
-            imports
-                .iter()
-                .map(|import| json!({"id": import, "name": import, "dependencies": []})),
+            imports.iter().map(|import| json!({"id": import, "name": import, "dependencies": []})),
         );
         json!({
             "workspace_members": [name],
@@ -212,19 +174,13 @@ mod tests {
     #[test]
     fn an_import_against_the_direction_is_named() {
         let metadata = metadata("ordershop-store", &["ordershop-domain"]);
-        assert_eq!(
-            complaints(&metadata),
-            ["ordershop-store must not import ordershop-domain"]
-        );
+        assert_eq!(complaints(&metadata), ["ordershop-store must not import ordershop-domain"]);
     }
 
     #[test]
     fn a_crate_in_the_wrong_room_is_named() {
         let metadata = metadata("ordershop-actors", &["bincode"]);
-        assert_eq!(
-            complaints(&metadata),
-            ["ordershop-actors must not name bincode"]
-        );
+        assert_eq!(complaints(&metadata), ["ordershop-actors must not name bincode"]);
     }
 
     #[test]

@@ -22,7 +22,8 @@ use super::OpenIntents;
 use super::open_intents::ticket;
 use super::stock::{StockAnswer, StockOf};
 use crate::runtime::{
-    AppendError, Entities, Execute, ExecuteError, Executed, JournalHandle, Replayed, decide, replay,
+    AppendError, Entities, Execute, ExecuteError, Executed, JournalHandle, Replayed, decide, fault,
+    replay,
 };
 use crate::shop::{CommandError, topics};
 
@@ -478,6 +479,9 @@ impl Process for SagaDriver {
         let left_behind = self.intent.version > 0 && !self.intent.state.is_finished();
         if left_behind || self.context.open_intents.is_beginning(self.intent_id) {
             self.resume(ctx);
+        } else if ctx.incarnation() > 1 {
+            // The crash came before anything was begun; who asked has been told.
+            ctx.stop();
         }
         Ok(())
     }
@@ -490,6 +494,9 @@ impl Receive<Drive> for SagaDriver {
         reply: ReplyTo<Result<Driven, CommandError>>,
         ctx: &mut Context<'_, Self>,
     ) -> Result<(), Failure> {
+        if let Purpose::Change(order_id, _) = &drive.purpose {
+            fault::point(topics::ORDER.name(), *order_id);
+        }
         if self.saga.is_some() || self.intent.version > 0 {
             reply.send(Err(CommandError::OutcomeUnknown(
                 "this command was begun before, and its first answer is lost".to_owned(),
