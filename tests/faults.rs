@@ -26,6 +26,7 @@ fn a_panic_in_any_topic_fails_one_command_and_no_other() {
         format!("customer/{}", flow.customers[4]),
         format!("product/{}", flow.products[4]),
         format!("inventory/{}", flow.inventory[4]),
+        format!("order/{}", flow.orders[4]),
         format!("billing/{}", flow.billing),
     ];
     for path in &paths {
