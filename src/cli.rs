@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit::Exit;
-use crate::settings::{Settings, SettingsLayer};
+use crate::settings::{self, Settings, SettingsLayer};
 use crate::{logging, serve};
 
 /// An order shop run by event-sourced, supervised actors.
@@ -29,7 +29,7 @@ enum Command {
     /// Run the shop until Ctrl-C or SIGTERM
     ///
     /// Every option can also be set in the environment and in a file; a flag wins over the
-    /// environment, the environment over the file. `ordershop config` tells the names.
+    /// environment, the environment over the file. `ordershop config` prints a file to begin with.
     Serve(ServeArgs),
     /// Print a commented configuration file with every setting and its default
     Config,
@@ -38,7 +38,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct ServeArgs {
     /// A TOML file with settings; `ordershop config` prints one to begin with
-    #[arg(long, value_name = "FILE", env = "ORDERSHOP_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "ORDERSHOP_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
     #[command(flatten)]
     settings: SettingsLayer,
@@ -46,7 +46,8 @@ struct ServeArgs {
 
 /// Does what the command line asks for.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let matches = command().try_get_matches();
+    let cli = match matches.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches)) {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
     };
@@ -62,6 +63,23 @@ pub fn run() -> ExitCode {
             exit.code()
         }
     }
+}
+
+/// The command line, with each setting's default and variable in its help.
+fn command() -> clap::Command {
+    fn explain(mut command: clap::Command) -> clap::Command {
+        for setting in settings::described() {
+            command = command.mut_arg(setting.name, |argument| {
+                let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                argument.help(format!("{help} [default: {}]", setting.default)).long_help(format!(
+                    "{help}\n\n[default: {}] [env: {}]",
+                    setting.default, setting.variable
+                ))
+            });
+        }
+        command
+    }
+    explain(Cli::command()).mut_subcommand("serve", explain)
 }
 
 fn shop(args: ServeArgs) -> Result<(), Exit> {

@@ -101,6 +101,29 @@ impl Settings {
     }
 }
 
+/// A setting, as help shows it.
+pub struct Described {
+    /// The name of its field, and of its argument.
+    pub name: &'static str,
+    /// The environment variable that sets it.
+    pub variable: &'static str,
+    /// What it is when nobody sets it.
+    pub default: &'static str,
+}
+
+/// Every setting, from the one definition.
+pub fn described() -> impl Iterator<Item = Described> {
+    use confique::meta::{Expr, FieldKind, LeafKind};
+
+    Settings::META.fields.iter().filter_map(|field| match field.kind {
+        FieldKind::Leaf {
+            env: Some(variable),
+            kind: LeafKind::Required { default: Some(Expr::Str(default)), .. },
+        } => Some(Described { name: field.name, variable, default }),
+        _ => None,
+    })
+}
+
 /// An error with all that led to it, in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -29,11 +29,7 @@ impl Euros {
 
     /// So many euros.
     pub const fn new(euros: u64) -> Result<Self, TooLarge> {
-        if euros > LIMIT {
-            Err(TooLarge(euros))
-        } else {
-            Ok(Self(euros))
-        }
+        if euros > LIMIT { Err(TooLarge(euros)) } else { Ok(Self(euros)) }
     }
 
     /// The number.
@@ -48,11 +44,7 @@ impl Pieces {
 
     /// So many pieces.
     pub const fn new(pieces: u64) -> Result<Self, TooLarge> {
-        if pieces > LIMIT {
-            Err(TooLarge(pieces))
-        } else {
-            Ok(Self(pieces))
-        }
+        if pieces > LIMIT { Err(TooLarge(pieces)) } else { Ok(Self(pieces)) }
     }
 
     /// The number.
@@ -125,37 +117,25 @@ impl Visitor<'_> for Amount {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {
-        if number > LIMIT {
-            Err(E::custom(TooLarge(number)))
-        } else {
-            Ok(number)
-        }
+        if number > LIMIT { Err(E::custom(TooLarge(number))) } else { Ok(number) }
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<u64, E> {
         match u64::try_from(number) {
             Ok(number) => self.visit_u64(number),
-            Err(_) => Err(E::custom(format_args!(
-                "{number} is negative: the least is 0"
-            ))),
+            Err(_) => Err(E::custom(format_args!("{number} is negative: the least is 0"))),
         }
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<u64, E> {
         if number < 0.0 {
-            Err(E::custom(format_args!(
-                "{number} is negative: the least is 0"
-            )))
+            Err(E::custom(format_args!("{number} is negative: the least is 0")))
         } else if number.fract() != 0.0 {
             Err(E::custom(format_args!("{number} is not a whole number")))
         } else if number >= 9_007_199_254_740_992.0 {
-            Err(E::custom(format_args!(
-                "{number} is too large: the limit is {LIMIT}"
-            )))
+            Err(E::custom(format_args!("{number} is too large: the limit is {LIMIT}")))
         } else {
-            Err(E::custom(
-                "a whole number is written without a decimal point or an exponent",
-            ))
+            Err(E::custom("a whole number is written without a decimal point or an exponent"))
         }
     }
 }
@@ -166,9 +146,7 @@ mod tests {
 
     fn refusal(json: &str) -> String {
         let euros = serde_json::from_str::<Euros>(json).unwrap_err().to_string();
-        let pieces = serde_json::from_str::<Pieces>(json)
-            .unwrap_err()
-            .to_string();
+        let pieces = serde_json::from_str::<Pieces>(json).unwrap_err().to_string();
         assert_eq!(euros, pieces);
         euros
     }
@@ -189,16 +167,8 @@ mod tests {
         assert!(refusal("-0.5").starts_with("-0.5 is negative"));
         assert!(refusal("2.0").contains("without a decimal point"));
         assert!(refusal("1e3").contains("without a decimal point"));
-        for large in [
-            "9007199254740992",
-            "18446744073709551615",
-            "18446744073709551616",
-            "1e300",
-        ] {
-            assert!(
-                refusal(large).contains("too large: the limit is 9007199254740991"),
-                "{large}"
-            );
+        for large in ["9007199254740992", "18446744073709551615", "18446744073709551616", "1e300"] {
+            assert!(refusal(large).contains("too large: the limit is 9007199254740991"), "{large}");
         }
         assert!(refusal("\"5\"").contains("expected a whole number from 0 to 9007199254740991"));
         assert!(refusal("null").contains("expected a whole number"));

@@ -124,46 +124,18 @@ impl Aggregate for Billing {
     fn decide(&self, command: &BillingCommand) -> Result<Vec<BillingEvent>, BillingRejection> {
         use BillingCommand::{Bill, Change, Delete};
         match (&self.0, command.clone()) {
-            (
-                Life::Absent,
-                Bill {
-                    id,
-                    draft,
-                    done_us,
-                    facts,
-                },
-            ) => {
+            (Life::Absent, Bill { id, draft, done_us, facts }) => {
                 let order_id = draft.order_id;
-                Ok(vec![BillingEvent::OrderBilled {
-                    id,
-                    order_id,
-                    done_us,
-                    facts,
-                }])
+                Ok(vec![BillingEvent::OrderBilled { id, order_id, done_us, facts }])
             }
             // Time and facts of a repeated command are later ones; they don't make it another.
             (Life::Living(now), Bill { id, draft, .. }) => {
                 let same = now.id == id && now.order_id == draft.order_id;
-                if same {
-                    Ok(vec![])
-                } else {
-                    Err(BillingRejection::Exists)
-                }
+                if same { Ok(vec![]) } else { Err(BillingRejection::Exists) }
             }
-            (
-                Life::Living(_),
-                Change {
-                    draft,
-                    done_us,
-                    facts,
-                },
-            ) => {
+            (Life::Living(_), Change { draft, done_us, facts }) => {
                 let order_id = draft.order_id;
-                Ok(vec![BillingEvent::BillingChanged {
-                    order_id,
-                    done_us,
-                    facts,
-                }])
+                Ok(vec![BillingEvent::BillingChanged { order_id, done_us, facts }])
             }
             (Life::Living(_), Delete) => Ok(vec![BillingEvent::BillingDeleted {}]),
             (Life::Absent, Change { .. } | Delete) | (Life::Deleted(_), _) => {
@@ -174,32 +146,13 @@ impl Aggregate for Billing {
 
     fn evolve(self, event: &BillingEvent) -> Self {
         Self(match event.clone() {
-            BillingEvent::OrderBilled {
-                id,
-                order_id,
-                done_us,
-                facts,
-            } => {
+            BillingEvent::OrderBilled { id, order_id, done_us, facts } => {
                 let facts = Some(facts);
-                Life::Living(Content {
-                    id,
-                    order_id,
-                    done_us,
-                    facts,
-                })
+                Life::Living(Content { id, order_id, done_us, facts })
             }
-            BillingEvent::BillingChanged {
-                order_id,
-                done_us,
-                facts,
-            } => {
+            BillingEvent::BillingChanged { order_id, done_us, facts } => {
                 let facts = Some(facts);
-                self.0.change(|now| Content {
-                    id: now.id,
-                    order_id,
-                    done_us,
-                    facts,
-                })
+                self.0.change(|now| Content { id: now.id, order_id, done_us, facts })
             }
             BillingEvent::BillingDeleted {} => self.0.end(),
         })
@@ -224,19 +177,13 @@ impl Aggregate for Billing {
 
 /// Microseconds as seconds; exact to the microsecond until the year 2255, when they outgrow the 53
 /// bits of a float.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "the loss begins in the year 2255"
-)]
+#[expect(clippy::cast_precision_loss, reason = "the loss begins in the year 2255")]
 fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
 }
 
 /// Seconds as microseconds; what lies beyond the range of 64 bits becomes its end.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a cast from a float saturates"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
 fn micros(seconds: f64) -> i64 {
     (seconds * 1e6).round() as i64
 }
@@ -244,12 +191,7 @@ fn micros(seconds: f64) -> i64 {
 impl Adopt for Billing {
     fn adopt(self, appearance: Appearance, document: BillingDocument) -> Self {
         let BillingDocument { id, order_id, done } = document;
-        let content = Content {
-            id,
-            order_id,
-            done_us: micros(done),
-            facts: None,
-        };
+        let content = Content { id, order_id, done_us: micros(done), facts: None };
         Self(self.0.adopt(appearance, content))
     }
 }

@@ -95,19 +95,11 @@ impl Aggregate for Customer {
         match (&self.0, command) {
             (Life::Absent, Register { id, draft }) => {
                 let CustomerDraft { name, email } = draft.clone();
-                Ok(vec![CustomerEvent::CustomerRegistered {
-                    id: *id,
-                    name,
-                    email,
-                }])
+                Ok(vec![CustomerEvent::CustomerRegistered { id: *id, name, email }])
             }
             (Life::Living(now), Register { id, draft }) => {
                 let same = now.id == *id && now.name == draft.name && now.email == draft.email;
-                if same {
-                    Ok(vec![])
-                } else {
-                    Err(CustomerRejection::Exists)
-                }
+                if same { Ok(vec![]) } else { Err(CustomerRejection::Exists) }
             }
             (Life::Living(_), Change { draft }) => {
                 let CustomerDraft { name, email } = draft.clone();
@@ -126,11 +118,7 @@ impl Aggregate for Customer {
                 Life::Living(CustomerDocument { id, name, email })
             }
             CustomerEvent::CustomerChanged { name, email } => {
-                self.0.change(|now| CustomerDocument {
-                    id: now.id,
-                    name,
-                    email,
-                })
+                self.0.change(|now| CustomerDocument { id: now.id, name, email })
             }
             CustomerEvent::CustomerDeleted {} => self.0.end(),
         })

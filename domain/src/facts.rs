@@ -58,11 +58,7 @@ impl OrderFacts {
     /// about which there are no facts has no price, and adds nothing.
     pub fn total(&self, product_ids: &ProductIds) -> u64 {
         let price = |id| self.product(id).map_or(0, |product| product.price.get());
-        product_ids
-            .counts()
-            .into_iter()
-            .map(|(id, pieces)| price(id) * pieces)
-            .sum()
+        product_ids.counts().into_iter().map(|(id, pieces)| price(id) * pieces).sum()
     }
 }
 
@@ -74,26 +70,16 @@ mod tests {
     #[test]
     fn the_total_counts_one_price_for_each_piece() {
         let products = vec![product_facts(1, 5), product_facts(2, 7)];
-        let facts = OrderFacts {
-            customer: customer_facts(),
-            products,
-        };
+        let facts = OrderFacts { customer: customer_facts(), products };
         let ids = |ids: &[u128]| ProductIds::new(ids.iter().map(|n| id(*n)).collect()).unwrap();
         assert_eq!(facts.total(&ids(&[1, 2, 1])), 17);
-        assert_eq!(
-            facts.total(&ids(&[2, 3])),
-            7,
-            "nothing is known about product 3"
-        );
+        assert_eq!(facts.total(&ids(&[2, 3])), 7, "nothing is known about product 3");
     }
 
     #[test]
     fn the_largest_total_is_exact() {
         let products = vec![product_facts(1, Euros::MAX)];
-        let facts = OrderFacts {
-            customer: customer_facts(),
-            products,
-        };
+        let facts = OrderFacts { customer: customer_facts(), products };
         let ids = ProductIds::new(vec![id(1); ProductIds::MAX]).unwrap();
         assert_eq!(facts.total(&ids), 1_000 * Euros::MAX);
     }

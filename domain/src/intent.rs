@@ -88,11 +88,7 @@ impl Intent {
             State::Barred(_) => Err(IntentRejection::Barred),
             State::Opened(now) => {
                 let same = now.id == id && now.take == take && now.give == give;
-                if same {
-                    Ok(vec![])
-                } else {
-                    Err(IntentRejection::Exists)
-                }
+                if same { Ok(vec![]) } else { Err(IntentRejection::Exists) }
             }
         }
     }
@@ -128,9 +124,9 @@ impl Intent {
             State::Absent => Err(IntentRejection::NotFound),
             State::Barred(_) | State::Opened(Opened { closed: true, .. }) => Ok(vec![]),
             State::Opened(Opened { decision: None, .. }) => Err(IntentRejection::Undecided),
-            State::Opened(_) => Ok(vec![IntentEvent::IntentClosed {
-                written_off: written_off.to_vec(),
-            }]),
+            State::Opened(_) => {
+                Ok(vec![IntentEvent::IntentClosed { written_off: written_off.to_vec() }])
+            }
         }
     }
 }
@@ -157,26 +153,19 @@ impl Aggregate for Intent {
 
     fn evolve(self, event: &IntentEvent) -> Self {
         match event.clone() {
-            IntentEvent::IntentOpened { id, take, give } => Self(State::Opened(Opened {
-                id,
-                take,
-                give,
-                decision: None,
-                closed: false,
-            })),
-            IntentEvent::IntentConfirmed {} => self.change(|now| Opened {
-                decision: Some(Decision::Confirmed),
-                ..now
-            }),
-            IntentEvent::IntentRejected { reason } => self.change(|now| Opened {
-                decision: Some(Decision::Rejected(reason)),
-                ..now
-            }),
+            IntentEvent::IntentOpened { id, take, give } => {
+                Self(State::Opened(Opened { id, take, give, decision: None, closed: false }))
+            }
+            IntentEvent::IntentConfirmed {} => {
+                self.change(|now| Opened { decision: Some(Decision::Confirmed), ..now })
+            }
+            IntentEvent::IntentRejected { reason } => {
+                self.change(|now| Opened { decision: Some(Decision::Rejected(reason)), ..now })
+            }
             IntentEvent::IntentBarred { id } => Self(State::Barred(id)),
-            IntentEvent::IntentClosed { written_off: _ } => self.change(|now| Opened {
-                closed: true,
-                ..now
-            }),
+            IntentEvent::IntentClosed { written_off: _ } => {
+                self.change(|now| Opened { closed: true, ..now })
+            }
         }
     }
 

@@ -76,9 +76,7 @@ impl Inventory {
     ///
     /// Intents that were confirmed are among them until the floor has passed them.
     pub fn reservations(&self) -> impl Iterator<Item = (Ticket, Uuid, u64)> + '_ {
-        self.memory
-            .reserved()
-            .map(|(ticket, entry)| (ticket, entry.intent, entry.pieces))
+        self.memory.reserved().map(|(ticket, entry)| (ticket, entry.intent, entry.pieces))
     }
 
     /// The unique key that a record of that product holds: a product has at most one.
@@ -91,27 +89,17 @@ impl Inventory {
         let Entry { kind, pieces, .. } = entry;
         let stock = self.stock.change(|stock| match kind {
             // Whatever was decided fits: `enough` and `room` have seen to it.
-            EntryKind::Reserved => Stock {
-                amount: stock.amount.saturating_sub(pieces),
-                ..stock
-            },
-            EntryKind::Released | EntryKind::Returned => Stock {
-                amount: stock.amount.saturating_add(pieces),
-                ..stock
-            },
+            EntryKind::Reserved => Stock { amount: stock.amount.saturating_sub(pieces), ..stock },
+            EntryKind::Released | EntryKind::Returned => {
+                Stock { amount: stock.amount.saturating_add(pieces), ..stock }
+            }
             EntryKind::Barred => stock,
         });
-        Self {
-            stock,
-            memory: self.memory.remember(ticket, entry, floor),
-        }
+        Self { stock, memory: self.memory.remember(ticket, entry, floor) }
     }
 
     fn with_amount(self, amount: impl FnOnce(u64) -> u64) -> Self {
-        let stock = self.stock.change(|stock| Stock {
-            amount: amount(stock.amount),
-            ..stock
-        });
+        let stock = self.stock.change(|stock| Stock { amount: amount(stock.amount), ..stock });
         Self { stock, ..self }
     }
 }
@@ -132,41 +120,24 @@ impl Aggregate for Inventory {
             InventoryCommand::SetAmount { draft } => self.set_amount(draft),
             InventoryCommand::Increase { pieces } => self.increase(*pieces),
             InventoryCommand::Decrease { pieces } => self.decrease(*pieces),
-            InventoryCommand::Reserve {
-                intent,
-                ticket,
-                floor,
-                pieces,
-            } => self.reserve(*intent, *ticket, *floor, *pieces),
-            InventoryCommand::Release {
-                intent,
-                ticket,
-                floor,
-            } => self.release(*intent, *ticket, *floor),
-            InventoryCommand::Return {
-                intent,
-                ticket,
-                floor,
-                pieces,
-            } => self.give_back(*intent, *ticket, *floor, *pieces),
+            InventoryCommand::Reserve { intent, ticket, floor, pieces } => {
+                self.reserve(*intent, *ticket, *floor, *pieces)
+            }
+            InventoryCommand::Release { intent, ticket, floor } => {
+                self.release(*intent, *ticket, *floor)
+            }
+            InventoryCommand::Return { intent, ticket, floor, pieces } => {
+                self.give_back(*intent, *ticket, *floor, *pieces)
+            }
             InventoryCommand::Delete { open } => self.delete(open),
         }
     }
 
     fn evolve(self, event: &InventoryEvent) -> Self {
         match *event {
-            InventoryEvent::StockOpened {
-                id,
-                product_id,
-                amount,
-            } => {
+            InventoryEvent::StockOpened { id, product_id, amount } => {
                 let amount = amount.get();
-                let stock = Life::Living(Stock {
-                    id,
-                    product_id,
-                    amount,
-                    opened_with: amount,
-                });
+                let stock = Life::Living(Stock { id, product_id, amount, opened_with: amount });
                 Self { stock, ..self }
             }
             InventoryEvent::StockSet { from: _, to } => self.with_amount(|_| to),
@@ -176,65 +147,19 @@ impl Aggregate for Inventory {
             InventoryEvent::StockDecreased { pieces } => {
                 self.with_amount(|amount| amount.saturating_sub(pieces))
             }
-            InventoryEvent::StockReserved {
-                intent,
-                ticket,
-                floor,
-                pieces,
-            } => self.remember(
-                ticket,
-                Entry {
-                    intent,
-                    pieces,
-                    kind: EntryKind::Reserved,
-                },
-                floor,
-            ),
-            InventoryEvent::StockReleased {
-                intent,
-                ticket,
-                floor,
-                pieces,
-            } => self.remember(
-                ticket,
-                Entry {
-                    intent,
-                    pieces,
-                    kind: EntryKind::Released,
-                },
-                floor,
-            ),
-            InventoryEvent::StockReturned {
-                intent,
-                ticket,
-                floor,
-                pieces,
-            } => self.remember(
-                ticket,
-                Entry {
-                    intent,
-                    pieces,
-                    kind: EntryKind::Returned,
-                },
-                floor,
-            ),
-            InventoryEvent::ReservationBarred {
-                intent,
-                ticket,
-                floor,
-            } => self.remember(
-                ticket,
-                Entry {
-                    intent,
-                    pieces: 0,
-                    kind: EntryKind::Barred,
-                },
-                floor,
-            ),
-            InventoryEvent::StockDeleted { left: _ } => Self {
-                stock: self.stock.end(),
-                ..self
-            },
+            InventoryEvent::StockReserved { intent, ticket, floor, pieces } => {
+                self.remember(ticket, Entry { intent, pieces, kind: EntryKind::Reserved }, floor)
+            }
+            InventoryEvent::StockReleased { intent, ticket, floor, pieces } => {
+                self.remember(ticket, Entry { intent, pieces, kind: EntryKind::Released }, floor)
+            }
+            InventoryEvent::StockReturned { intent, ticket, floor, pieces } => {
+                self.remember(ticket, Entry { intent, pieces, kind: EntryKind::Returned }, floor)
+            }
+            InventoryEvent::ReservationBarred { intent, ticket, floor } => {
+                self.remember(ticket, Entry { intent, pieces: 0, kind: EntryKind::Barred }, floor)
+            }
+            InventoryEvent::StockDeleted { left: _ } => Self { stock: self.stock.end(), ..self },
         }
     }
 
@@ -259,21 +184,9 @@ impl Adopt for Inventory {
     /// The record keeps what it remembers of intents; the difference of the amounts counts as put
     /// in or taken out.
     fn adopt(self, appearance: Appearance, document: InventoryDocument) -> Self {
-        let InventoryDocument {
-            id,
-            product_id,
-            amount,
-        } = document;
+        let InventoryDocument { id, product_id, amount } = document;
         let opened_with = self.stock.last().map_or(amount, |stock| stock.opened_with);
-        let stock = Stock {
-            id,
-            product_id,
-            amount,
-            opened_with,
-        };
-        Self {
-            stock: self.stock.adopt(appearance, stock),
-            ..self
-        }
+        let stock = Stock { id, product_id, amount, opened_with };
+        Self { stock: self.stock.adopt(appearance, stock), ..self }
     }
 }

@@ -25,10 +25,7 @@ impl Line {
     ) -> (Vec<Self>, Vec<Self>) {
         let (mut take, mut give) = (merged(take), merged(give));
         for taken in &mut take {
-            for given in give
-                .iter_mut()
-                .filter(|given| given.inventory_id == taken.inventory_id)
-            {
+            for given in give.iter_mut().filter(|given| given.inventory_id == taken.inventory_id) {
                 let both = taken.pieces.min(given.pieces);
                 taken.pieces -= both;
                 given.pieces -= both;
@@ -43,10 +40,7 @@ impl Line {
 fn merged(lines: impl IntoIterator<Item = Line>) -> Vec<Line> {
     let mut merged: Vec<Line> = Vec::new();
     for line in lines {
-        match merged
-            .iter_mut()
-            .find(|other| other.inventory_id == line.inventory_id)
-        {
+        match merged.iter_mut().find(|other| other.inventory_id == line.inventory_id) {
             // Requests name their pieces one by one, so no sum of them comes near 2^64.
             Some(other) => other.pieces = other.pieces.saturating_add(line.pieces),
             None => merged.push(line),
@@ -74,11 +68,7 @@ mod tests {
     fn its_json_form_is_for_ever() {
         let id = id(7);
         let json = format!(r#"{{"product_id":"{id}","inventory_id":"{id}","pieces":3}}"#);
-        let line = Line {
-            product_id: id,
-            inventory_id: id,
-            pieces: 3,
-        };
+        let line = Line { product_id: id, inventory_id: id, pieces: 3 };
         assert_eq!(serde_json::to_string(&line).unwrap(), json);
         assert_eq!(serde_json::from_str::<Line>(&json).unwrap(), line);
     }

@@ -29,9 +29,7 @@ impl Mailbox {
             return Err(InvalidMailbox::TooLong { chars });
         }
         if let Some(index) = text.chars().position(char::is_control) {
-            return Err(InvalidMailbox::Control {
-                position: index + 1,
-            });
+            return Err(InvalidMailbox::Control { position: index + 1 });
         }
         let bytes = parse(&text)?.email().len();
         if bytes > Self::MAX_ADDRESS_BYTES {
@@ -126,37 +124,18 @@ mod tests {
 
     #[test]
     fn both_forms_are_kept_as_given_and_give_the_bare_address() {
-        for text in [
-            "ann@example.org",
-            "Ann Lee <ann@example.org>",
-            "Ann <ann@example.org> ",
-        ] {
+        for text in ["ann@example.org", "Ann Lee <ann@example.org>", "Ann <ann@example.org> "] {
             let mailbox = Mailbox::new(text).unwrap();
             assert_eq!(mailbox.as_str(), text);
             assert_eq!(mailbox.address(), "ann@example.org");
         }
-        assert_eq!(
-            Mailbox::new("\"a b\"@localhost").unwrap().address(),
-            "\"a b\"@localhost"
-        );
+        assert_eq!(Mailbox::new("\"a b\"@localhost").unwrap().address(), "\"a b\"@localhost");
     }
 
     #[test]
     fn what_is_no_mailbox_is_refused() {
-        for bad in [
-            "",
-            "ann",
-            "@",
-            "ann@",
-            "@example.org",
-            "a b@example.org",
-            "Ann <ann@x",
-            " <",
-        ] {
-            assert!(
-                matches!(Mailbox::new(bad), Err(InvalidMailbox::Malformed(_))),
-                "{bad:?}"
-            );
+        for bad in ["", "ann", "@", "ann@", "@example.org", "a b@example.org", "Ann <ann@x", " <"] {
+            assert!(matches!(Mailbox::new(bad), Err(InvalidMailbox::Malformed(_))), "{bad:?}");
         }
         let two = "ann@example.org, bob@example.org";
         assert!(Mailbox::new(two).is_err(), "one mailbox, not a list");
@@ -165,33 +144,21 @@ mod tests {
     #[test]
     fn a_mailbox_begins_no_other_header() {
         let bad = "Ann\r\nBcc: all <ann@example.org>";
-        assert_eq!(
-            Mailbox::new(bad),
-            Err(InvalidMailbox::Control { position: 4 })
-        );
+        assert_eq!(Mailbox::new(bad), Err(InvalidMailbox::Control { position: 4 }));
     }
 
     #[test]
     fn a_mailbox_has_limits() {
         let long = format!("{} <ann@example.org>", "x".repeat(500));
-        assert!(matches!(
-            Mailbox::new(long),
-            Err(InvalidMailbox::TooLong { .. })
-        ));
+        assert!(matches!(Mailbox::new(long), Err(InvalidMailbox::TooLong { .. })));
         let domain = vec!["x".repeat(60); 4].join(".");
         let address = format!("{}@{domain}", "y".repeat(20));
-        assert_eq!(
-            Mailbox::new(address),
-            Err(InvalidMailbox::AddressTooLong { bytes: 264 })
-        );
+        assert_eq!(Mailbox::new(address), Err(InvalidMailbox::AddressTooLong { bytes: 264 }));
     }
 
     #[test]
     fn errors_say_what_is_wrong() {
         let error = serde_json::from_str::<Mailbox>("\"ann\"").unwrap_err();
-        assert!(
-            error.to_string().starts_with("not a mailbox such as"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("not a mailbox such as"), "{error}");
     }
 }

@@ -27,9 +27,7 @@ impl Name {
             return Err(InvalidName::TooLong { chars });
         }
         match text.chars().position(char::is_control) {
-            Some(index) => Err(InvalidName::Control {
-                position: index + 1,
-            }),
+            Some(index) => Err(InvalidName::Control { position: index + 1 }),
             None => Ok(Self(text)),
         }
     }
@@ -102,20 +100,13 @@ mod tests {
     fn a_name_has_1_to_200_characters_not_bytes() {
         assert_eq!(Name::new(""), Err(InvalidName::Empty));
         assert!(Name::new("ß".repeat(200)).is_ok());
-        assert_eq!(
-            Name::new("ß".repeat(201)),
-            Err(InvalidName::TooLong { chars: 201 })
-        );
+        assert_eq!(Name::new("ß".repeat(201)), Err(InvalidName::TooLong { chars: 201 }));
     }
 
     #[test]
     fn a_name_holds_no_control_characters() {
         for bad in ["a\nb", "a\rb", "a\0b", "a\u{7f}b", "a\u{85}b"] {
-            assert_eq!(
-                Name::new(bad),
-                Err(InvalidName::Control { position: 2 }),
-                "{bad:?}"
-            );
+            assert_eq!(Name::new(bad), Err(InvalidName::Control { position: 2 }), "{bad:?}");
         }
         assert!(Name::new("Zoë O’Neil, 3rd <x>").is_ok());
     }
@@ -123,12 +114,7 @@ mod tests {
     #[test]
     fn errors_say_what_is_wrong() {
         let error = serde_json::from_str::<Name>(&format!("\"{}\"", "x".repeat(300))).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("at most 200 characters, this one has 300"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("at most 200 characters, this one has 300"), "{error}");
         assert!(serde_json::from_str::<Name>("7").is_err());
     }
 }

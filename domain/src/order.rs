@@ -116,23 +116,17 @@ pub enum OrderRejection {
 impl Order {
     /// The products while it exists, one id for each piece.
     pub fn product_ids(&self) -> Option<&ProductIds> {
-        self.content
-            .living()
-            .map(|content| &content.draft.product_ids)
+        self.content.living().map(|content| &content.draft.product_ids)
     }
 
     /// Who ordered, while it exists.
     pub fn customer_id(&self) -> Option<Uuid> {
-        self.content
-            .living()
-            .map(|content| content.draft.customer_id)
+        self.content.living().map(|content| content.draft.customer_id)
     }
 
     /// The facts of its last change, while it exists; none where another program made that.
     pub fn facts(&self) -> Option<&OrderFacts> {
-        self.content
-            .living()
-            .and_then(|content| content.facts.as_ref())
+        self.content.living().and_then(|content| content.facts.as_ref())
     }
 
     /// How many events there were so far.
@@ -144,11 +138,7 @@ impl Order {
     fn at(&self, base: u64) -> Result<&Content, OrderRejection> {
         let content = self.content.living().ok_or(OrderRejection::NotFound)?;
         let revision = self.revision;
-        if base == revision {
-            Ok(content)
-        } else {
-            Err(OrderRejection::Stale { base, revision })
-        }
+        if base == revision { Ok(content) } else { Err(OrderRejection::Stale { base, revision }) }
     }
 }
 
@@ -163,16 +153,8 @@ impl Aggregate for Order {
         match command.clone() {
             OrderCommand::Place { id, draft, facts } => match &self.content {
                 Life::Absent => {
-                    let OrderDraft {
-                        product_ids,
-                        customer_id,
-                    } = draft;
-                    Ok(vec![OrderEvent::OrderPlaced {
-                        id,
-                        product_ids,
-                        customer_id,
-                        facts,
-                    }])
+                    let OrderDraft { product_ids, customer_id } = draft;
+                    Ok(vec![OrderEvent::OrderPlaced { id, product_ids, customer_id, facts }])
                 }
                 // The facts of a repeated command may be newer ones; they don't make it another.
                 Life::Living(now) if now.id == id && now.draft == draft => Ok(vec![]),
@@ -181,15 +163,8 @@ impl Aggregate for Order {
             },
             OrderCommand::Change { base, draft, facts } => {
                 self.at(base)?;
-                let OrderDraft {
-                    product_ids,
-                    customer_id,
-                } = draft;
-                Ok(vec![OrderEvent::OrderChanged {
-                    product_ids,
-                    customer_id,
-                    facts,
-                }])
+                let OrderDraft { product_ids, customer_id } = draft;
+                Ok(vec![OrderEvent::OrderChanged { product_ids, customer_id, facts }])
             }
             OrderCommand::Delete { base } => {
                 self.at(base)?;
@@ -200,40 +175,18 @@ impl Aggregate for Order {
 
     fn evolve(self, event: &OrderEvent) -> Self {
         let content = match event.clone() {
-            OrderEvent::OrderPlaced {
-                id,
-                product_ids,
-                customer_id,
-                facts,
-            } => {
-                let draft = OrderDraft {
-                    product_ids,
-                    customer_id,
-                };
+            OrderEvent::OrderPlaced { id, product_ids, customer_id, facts } => {
+                let draft = OrderDraft { product_ids, customer_id };
                 let facts = Some(facts);
                 Life::Living(Content { id, draft, facts })
             }
-            OrderEvent::OrderChanged {
-                product_ids,
-                customer_id,
-                facts,
-            } => {
-                let draft = OrderDraft {
-                    product_ids,
-                    customer_id,
-                };
-                self.content.change(|now| Content {
-                    id: now.id,
-                    draft,
-                    facts: Some(facts),
-                })
+            OrderEvent::OrderChanged { product_ids, customer_id, facts } => {
+                let draft = OrderDraft { product_ids, customer_id };
+                self.content.change(|now| Content { id: now.id, draft, facts: Some(facts) })
             }
             OrderEvent::OrderDeleted {} => self.content.end(),
         };
-        Self {
-            revision: self.revision.saturating_add(1),
-            content,
-        }
+        Self { revision: self.revision.saturating_add(1), content }
     }
 
     fn document(&self) -> Option<OrderDocument> {
@@ -255,27 +208,10 @@ impl Aggregate for Order {
 
 impl Adopt for Order {
     fn adopt(self, appearance: Appearance, document: OrderDocument) -> Self {
-        let OrderDocument {
-            id,
-            product_ids,
-            customer_id,
-        } = document;
-        let draft = OrderDraft {
-            product_ids,
-            customer_id,
-        };
-        let content = self.content.adopt(
-            appearance,
-            Content {
-                id,
-                draft,
-                facts: None,
-            },
-        );
-        Self {
-            revision: self.revision.saturating_add(1),
-            content,
-        }
+        let OrderDocument { id, product_ids, customer_id } = document;
+        let draft = OrderDraft { product_ids, customer_id };
+        let content = self.content.adopt(appearance, Content { id, draft, facts: None });
+        Self { revision: self.revision.saturating_add(1), content }
     }
 }
 

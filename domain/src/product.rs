@@ -95,19 +95,11 @@ impl Aggregate for Product {
         match (&self.0, command) {
             (Life::Absent, Add { id, draft }) => {
                 let ProductDraft { name, price } = draft.clone();
-                Ok(vec![ProductEvent::ProductAdded {
-                    id: *id,
-                    name,
-                    price,
-                }])
+                Ok(vec![ProductEvent::ProductAdded { id: *id, name, price }])
             }
             (Life::Living(now), Add { id, draft }) => {
                 let same = now.id == *id && now.name == draft.name && now.price == draft.price;
-                if same {
-                    Ok(vec![])
-                } else {
-                    Err(ProductRejection::Exists)
-                }
+                if same { Ok(vec![]) } else { Err(ProductRejection::Exists) }
             }
             (Life::Living(_), Change { draft }) => {
                 let ProductDraft { name, price } = draft.clone();
@@ -125,11 +117,9 @@ impl Aggregate for Product {
             ProductEvent::ProductAdded { id, name, price } => {
                 Life::Living(ProductDocument { id, name, price })
             }
-            ProductEvent::ProductChanged { name, price } => self.0.change(|now| ProductDocument {
-                id: now.id,
-                name,
-                price,
-            }),
+            ProductEvent::ProductChanged { name, price } => {
+                self.0.change(|now| ProductDocument { id: now.id, name, price })
+            }
             ProductEvent::ProductDeleted {} => self.0.end(),
         })
     }

@@ -99,9 +99,6 @@ mod tests {
         assert_eq!(serde_json::to_string(&ids).unwrap(), json);
         assert!(serde_json::from_str::<ProductIds>("[\"x\"]").is_err());
         let error = serde_json::from_str::<ProductIds>("[]").unwrap_err();
-        assert!(
-            error.to_string().contains("at least one product id"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("at least one product id"), "{error}");
     }
 }

@@ -55,26 +55,13 @@ enum Answer {
 #[derive(Clone, Debug, PartialEq)]
 enum Phase {
     Fresh,
-    Found {
-        decision: Option<Decision>,
-        finished: bool,
-    },
+    Found { decision: Option<Decision>, finished: bool },
     Opening,
     Reserving,
-    Deciding {
-        wanted: Decision,
-    },
-    Settling {
-        decision: Decision,
-        outstanding: BTreeSet<Uuid>,
-        written_off: Vec<Line>,
-    },
-    Closing {
-        decision: Decision,
-    },
-    Finished {
-        decision: Decision,
-    },
+    Deciding { wanted: Decision },
+    Settling { decision: Decision, outstanding: BTreeSet<Uuid>, written_off: Vec<Line> },
+    Closing { decision: Decision },
+    Finished { decision: Decision },
 }
 
 impl OrderSaga {
@@ -93,10 +80,7 @@ impl OrderSaga {
             None if absent => Some(Decision::Rejected(RejectReason::Abandoned)),
             decision => decision,
         };
-        let phase = Phase::Found {
-            decision,
-            finished: absent || intent.is_finished(),
-        };
+        let phase = Phase::Found { decision, finished: absent || intent.is_finished() };
         Self::with(
             intent.take().to_vec(),
             intent.give().to_vec(),
@@ -115,12 +99,7 @@ impl OrderSaga {
     ) -> Self {
         let (take, give) = Line::net(take, give);
         let take = take.into_iter().map(|line| Take { line, answer }).collect();
-        Self {
-            take,
-            give,
-            ticket,
-            phase,
-        }
+        Self { take, give, ticket, phase }
     }
 
     /// What is to be taken from the stock: each record once.
@@ -159,14 +138,8 @@ impl OrderSaga {
             Phase::Found { decision: None, .. } => {
                 self.want(Decision::Rejected(RejectReason::Abandoned))
             }
-            Phase::Found {
-                decision: Some(decision),
-                finished: true,
-            } => self.finish(decision),
-            Phase::Found {
-                decision: Some(decision),
-                finished: false,
-            } => self.settle(decision),
+            Phase::Found { decision: Some(decision), finished: true } => self.finish(decision),
+            Phase::Found { decision: Some(decision), finished: false } => self.settle(decision),
             Phase::Opening
             | Phase::Reserving
             | Phase::Deciding { .. }
@@ -181,16 +154,15 @@ impl OrderSaga {
         match input {
             Input::Opened { ticket } => self.opened(ticket),
             Input::Reserved { inventory_id } => self.answered(inventory_id, Answer::Reserved),
-            Input::ReserveRefused {
-                inventory_id,
-                reason,
-            } => self.answered(inventory_id, Answer::Refused(reason)),
+            Input::ReserveRefused { inventory_id, reason } => {
+                self.answered(inventory_id, Answer::Refused(reason))
+            }
             Input::ReserveUnknown { inventory_id } => self.answered(inventory_id, Answer::Unknown),
             Input::Decided(decision) => self.decided(decision),
             Input::DecisionStale => match self.phase {
-                Phase::Deciding {
-                    wanted: Decision::Confirmed,
-                } => self.want(Decision::Rejected(RejectReason::Stale)),
+                Phase::Deciding { wanted: Decision::Confirmed } => {
+                    self.want(Decision::Rejected(RejectReason::Stale))
+                }
                 _ => vec![],
             },
             Input::Released { inventory_id } => match self.decision() {
@@ -225,11 +197,7 @@ impl OrderSaga {
         if !matches!(self.phase, Phase::Reserving | Phase::Deciding { .. }) {
             return vec![];
         }
-        let Some(take) = self
-            .take
-            .iter_mut()
-            .find(|t| t.line.inventory_id == inventory_id)
-        else {
+        let Some(take) = self.take.iter_mut().find(|t| t.line.inventory_id == inventory_id) else {
             return vec![];
         };
         take.answer = match (take.answer, answer) {
@@ -238,14 +206,9 @@ impl OrderSaga {
             (Answer::Refused(_), Answer::Reserved | Answer::Unknown) => Answer::Unknown,
             (known, _) => known,
         };
-        let complete = self
-            .take
-            .iter()
-            .all(|take| take.answer != Answer::Outstanding);
+        let complete = self.take.iter().all(|take| take.answer != Answer::Outstanding);
         if self.phase == Phase::Reserving && complete {
-            let wanted = self
-                .refusal()
-                .map_or(Decision::Confirmed, Decision::Rejected);
+            let wanted = self.refusal().map_or(Decision::Confirmed, Decision::Rejected);
             return self.want(wanted);
         }
         vec![]
@@ -293,11 +256,7 @@ impl OrderSaga {
                 // intent itself shut needs nothing: whoever shut it has seen to that.
                 let shut = Answer::Refused(RejectReason::Abandoned);
                 let perhaps = |take: &&Take| take.answer != shut;
-                self.take
-                    .iter()
-                    .filter(perhaps)
-                    .map(|take| take.line)
-                    .collect()
+                self.take.iter().filter(perhaps).map(|take| take.line).collect()
             }
         };
         if lines.is_empty() {
@@ -307,11 +266,7 @@ impl OrderSaga {
             };
         }
         let outstanding = lines.iter().map(|line| line.inventory_id).collect();
-        self.phase = Phase::Settling {
-            decision,
-            outstanding,
-            written_off: vec![],
-        };
+        self.phase = Phase::Settling { decision, outstanding, written_off: vec![] };
         let step = match decision {
             Decision::Confirmed => Step::Return,
             Decision::Rejected(_) => Step::Release,
@@ -320,22 +275,14 @@ impl OrderSaga {
     }
 
     fn settled(&mut self, inventory_id: Uuid, no_record: bool) -> Vec<Step> {
-        let Phase::Settling {
-            decision,
-            outstanding,
-            written_off,
-        } = &mut self.phase
-        else {
+        let Phase::Settling { decision, outstanding, written_off } = &mut self.phase else {
             return vec![];
         };
         if !outstanding.remove(&inventory_id) {
             return vec![];
         }
         if no_record {
-            let lines = self
-                .give
-                .iter()
-                .chain(self.take.iter().map(|take| &take.line));
+            let lines = self.give.iter().chain(self.take.iter().map(|take| &take.line));
             written_off.extend(lines.filter(|line| line.inventory_id == inventory_id));
         }
         if !outstanding.is_empty() {

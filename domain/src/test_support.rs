@@ -12,11 +12,7 @@ use crate::{
 
 /// An aggregate to which these events have happened.
 pub(crate) fn given<A: Aggregate>(events: impl IntoIterator<Item = A::Event>) -> Given<A> {
-    Given(
-        events
-            .into_iter()
-            .fold(A::default(), |state, event| state.evolve(&event)),
-    )
+    Given(events.into_iter().fold(A::default(), |state, event| state.evolve(&event)))
 }
 
 pub(crate) struct Given<A>(A);
@@ -29,16 +25,10 @@ impl<A: Aggregate> Given<A> {
 
     /// Sends it a command.
     #[track_caller]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a test reads better without the ampersand"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "a test reads better without the ampersand")]
     pub(crate) fn when(self, command: A::Command) -> When<A> {
         let decided = self.0.decide(&command);
-        When {
-            state: self.0,
-            decided,
-        }
+        When { state: self.0, decided }
     }
 }
 
@@ -75,10 +65,7 @@ impl<A: Aggregate> When<A> {
 pub(crate) fn assert_form<E: DomainEvent>(event: &E, json: &str) {
     assert_eq!(serde_json::to_string(event).unwrap(), json);
     assert_eq!(serde_json::from_str::<E>(json).unwrap(), *event);
-    assert!(
-        json.contains(&format!("\"{}\"", event.name())),
-        "{json} has its name in it"
-    );
+    assert!(json.contains(&format!("\"{}\"", event.name())), "{json} has its name in it");
 }
 
 /// The laws of every aggregate, under these commands.
@@ -143,55 +130,32 @@ pub(crate) const fn ticket(number: u64) -> Ticket {
 }
 
 pub(crate) const fn line(inventory: u128, pieces: u64) -> Line {
-    Line {
-        product_id: id(100 + inventory),
-        inventory_id: id(inventory),
-        pieces,
-    }
+    Line { product_id: id(100 + inventory), inventory_id: id(inventory), pieces }
 }
 
 pub(crate) fn stock_of(product: u128, amount: u64) -> InventoryDraft {
-    InventoryDraft {
-        product_id: id(product),
-        amount: pieces(amount),
-    }
+    InventoryDraft { product_id: id(product), amount: pieces(amount) }
 }
 
 pub(crate) fn order_of(customer: u128, products: &[u128]) -> OrderDraft {
     let product_ids = ProductIds::new(products.iter().map(|n| id(*n)).collect()).unwrap();
-    OrderDraft {
-        product_ids,
-        customer_id: id(customer),
-    }
+    OrderDraft { product_ids, customer_id: id(customer) }
 }
 
 pub(crate) fn customer_facts() -> CustomerFacts {
-    CustomerFacts {
-        name: name("Ann"),
-        email: mailbox("ann@example.org"),
-    }
+    CustomerFacts { name: name("Ann"), email: mailbox("ann@example.org") }
 }
 
 pub(crate) fn product_facts(product: u128, price: u64) -> ProductFacts {
-    ProductFacts {
-        id: id(product),
-        name: name("Pen"),
-        price: euros(price),
-    }
+    ProductFacts { id: id(product), name: name("Pen"), price: euros(price) }
 }
 
 pub(crate) fn order_facts(price: u64) -> OrderFacts {
-    OrderFacts {
-        customer: customer_facts(),
-        products: vec![product_facts(1, price)],
-    }
+    OrderFacts { customer: customer_facts(), products: vec![product_facts(1, price)] }
 }
 
 pub(crate) fn billing_facts(sum: u64) -> BillingFacts {
-    BillingFacts {
-        customer: customer_facts(),
-        sum,
-    }
+    BillingFacts { customer: customer_facts(), sum }
 }
 
 pub(crate) fn any_id() -> impl Strategy<Value = Uuid> {
@@ -205,11 +169,7 @@ pub(crate) fn any_name() -> impl Strategy<Value = Name> {
 pub(crate) fn any_mailbox() -> impl Strategy<Value = Mailbox> {
     ("[a-zß]{1,9}", "[A-Z]{0,9}").prop_map(|(local, display)| {
         let address = format!("{local}@example.org");
-        mailbox(&if display.is_empty() {
-            address
-        } else {
-            format!("{display} <{address}>")
-        })
+        mailbox(&if display.is_empty() { address } else { format!("{display} <{address}>") })
     })
 }
 

@@ -36,11 +36,7 @@ mod tests {
     #[test]
     fn what_lies_above_the_horizon_may_be_open_and_below_the_floor_nothing_is() {
         let open = BTreeSet::from([Ticket(1, 0), Ticket(5, 0)]);
-        let tickets = OpenTickets {
-            floor: Ticket(3, 0),
-            open,
-            horizon: Ticket(7, 0),
-        };
+        let tickets = OpenTickets { floor: Ticket(3, 0), open, horizon: Ticket(7, 0) };
         let answers = [1, 4, 5, 7, 8].map(|n| tickets.is_open(Ticket(n, 0)));
         assert_eq!(answers, [false, false, true, false, true]);
     }
@@ -48,10 +44,7 @@ mod tests {
     #[test]
     fn tickets_are_pairs_in_json_and_ordered_by_the_first_number() {
         assert_eq!(serde_json::to_string(&Ticket(7, 42)).unwrap(), "[7,42]");
-        assert_eq!(
-            serde_json::from_str::<Ticket>("[7,42]").unwrap(),
-            Ticket(7, 42)
-        );
+        assert_eq!(serde_json::from_str::<Ticket>("[7,42]").unwrap(), Ticket(7, 42));
         assert!(Ticket(1, 9) < Ticket(2, 0));
     }
 }

@@ -1,6 +1,6 @@
 //! Faults on cue, for tests: a build with the feature `faults` can arm a panic.
 //!
-//! Without the feature, [`point`] is nothing at all.
+//! Without the feature, `point` is nothing at all.
 
 use uuid::Uuid;
 

@@ -15,9 +15,7 @@ mod replay;
 mod subscription;
 
 pub use decision::{Decision, decide, event_id};
-pub use entity::{
-    Entities, Entity, EntityOptions, EntityState, Execute, ExecuteError, Executed, Inspect,
-};
+pub use entity::{Entities, Entity, EntityOptions, EntityState, Execute, ExecuteError, Executed};
 pub use event_sourced::EventSourced;
 pub use journal::{AppendError, Journal, JournalHandle};
 pub use reader::{Reader, ReaderHandle};

@@ -8,45 +8,23 @@ use crate::test_support::*;
 const NOW_US: i64 = 1_700_000_000_250_000;
 
 fn bill(number: u128, order: u128, done_us: i64) -> BillingCommand {
-    let draft = BillingDraft {
-        order_id: id(order),
-    };
-    BillingCommand::Bill {
-        id: id(number),
-        draft,
-        done_us,
-        facts: billing_facts(5),
-    }
+    let draft = BillingDraft { order_id: id(order) };
+    BillingCommand::Bill { id: id(number), draft, done_us, facts: billing_facts(5) }
 }
 
 fn billed() -> BillingEvent {
     let facts = billing_facts(5);
-    BillingEvent::OrderBilled {
-        id: id(1),
-        order_id: id(7),
-        done_us: NOW_US,
-        facts,
-    }
+    BillingEvent::OrderBilled { id: id(1), order_id: id(7), done_us: NOW_US, facts }
 }
 
 fn change(order: u128) -> BillingCommand {
-    let draft = BillingDraft {
-        order_id: id(order),
-    };
-    BillingCommand::Change {
-        draft,
-        done_us: NOW_US + 1,
-        facts: billing_facts(6),
-    }
+    let draft = BillingDraft { order_id: id(order) };
+    BillingCommand::Change { draft, done_us: NOW_US + 1, facts: billing_facts(6) }
 }
 
 fn changed(order: u128) -> BillingEvent {
     let facts = billing_facts(6);
-    BillingEvent::BillingChanged {
-        order_id: id(order),
-        done_us: NOW_US + 1,
-        facts,
-    }
+    BillingEvent::BillingChanged { order_id: id(order), done_us: NOW_US + 1, facts }
 }
 
 #[test]
@@ -76,17 +54,9 @@ fn a_replacement_always_writes_an_event_and_sets_done_anew() {
 #[test]
 fn an_order_is_billed_at_most_once_since_the_billing_holds_its_key() {
     let key = |order| vec![format!("order/{}", id(order))];
-    assert_eq!(
-        given::<Billing>([]).state().unique_keys(),
-        Vec::<String>::new()
-    );
+    assert_eq!(given::<Billing>([]).state().unique_keys(), Vec::<String>::new());
     assert_eq!(given::<Billing>([billed()]).state().unique_keys(), key(7));
-    assert_eq!(
-        given::<Billing>([billed(), changed(8)])
-            .state()
-            .unique_keys(),
-        key(8)
-    );
+    assert_eq!(given::<Billing>([billed(), changed(8)]).state().unique_keys(), key(8));
     let deleted = given::<Billing>([billed(), BillingEvent::BillingDeleted {}]).state();
     assert_eq!(deleted.unique_keys(), Vec::<String>::new());
 }
@@ -113,14 +83,8 @@ fn done_is_a_float_of_seconds() {
         .state();
     let json = serde_json::to_string(&state.document().unwrap()).unwrap();
     let (one, seven) = (id(1), id(7));
-    assert_eq!(
-        json,
-        format!(r#"{{"id":"{one}","order_id":"{seven}","done":1700000000.25}}"#)
-    );
-    assert_eq!(
-        serde_json::to_string(&seconds(1_700_000_000_000_000)).unwrap(),
-        "1700000000.0"
-    );
+    assert_eq!(json, format!(r#"{{"id":"{one}","order_id":"{seven}","done":1700000000.25}}"#));
+    assert_eq!(serde_json::to_string(&seconds(1_700_000_000_000_000)).unwrap(), "1700000000.0");
     assert_eq!(
         serde_json::to_string(&seconds(1_700_000_000_123_457)).unwrap(),
         "1700000000.123457"
@@ -146,10 +110,7 @@ fn the_form_of_its_events_is_for_ever() {
             r#""order_id":"{SEVEN}","done_us":{done},"facts":{{"customer":{{"name":"Ann","email":"ann@example.org"}},"sum":{sum}}}"#
         )
     };
-    let form = format!(
-        r#"{{"OrderBilled":{{"id":"{ONE}",{}}}}}"#,
-        content(NOW_US, 5)
-    );
+    let form = format!(r#"{{"OrderBilled":{{"id":"{ONE}",{}}}}}"#, content(NOW_US, 5));
     assert_form(&billed(), &form);
     let form = format!(r#"{{"BillingChanged":{{{}}}}}"#, content(NOW_US + 1, 6));
     assert_form(&changed(7), &form);
@@ -160,10 +121,7 @@ fn the_form_of_its_events_is_for_ever() {
 fn events_appear_under_their_actions_and_rejections_have_their_kinds() {
     assert_eq!(billed().appearance(), Appearance::Created);
     assert_eq!(changed(7).appearance(), Appearance::Updated);
-    assert_eq!(
-        BillingEvent::BillingDeleted {}.appearance(),
-        Appearance::Deleted
-    );
+    assert_eq!(BillingEvent::BillingDeleted {}.appearance(), Appearance::Deleted);
     assert_eq!(BillingRejection::NotFound.kind(), RejectionKind::NotFound);
     assert_eq!(BillingRejection::Exists.kind(), RejectionKind::Conflict);
 }

@@ -6,10 +6,7 @@ use super::*;
 use crate::test_support::*;
 
 fn draft(who: &str) -> CustomerDraft {
-    CustomerDraft {
-        name: name(who),
-        email: mailbox("ann@example.org"),
-    }
+    CustomerDraft { name: name(who), email: mailbox("ann@example.org") }
 }
 
 fn registered() -> CustomerEvent {
@@ -21,17 +18,11 @@ fn registered() -> CustomerEvent {
 }
 
 fn changed(who: &str) -> CustomerEvent {
-    CustomerEvent::CustomerChanged {
-        name: name(who),
-        email: mailbox("ann@example.org"),
-    }
+    CustomerEvent::CustomerChanged { name: name(who), email: mailbox("ann@example.org") }
 }
 
 fn register(number: u128, who: &str) -> CustomerCommand {
-    CustomerCommand::Register {
-        id: id(number),
-        draft: draft(who),
-    }
+    CustomerCommand::Register { id: id(number), draft: draft(who) }
 }
 
 #[test]
@@ -62,14 +53,9 @@ fn a_replacement_always_writes_an_event() {
 
 #[test]
 fn what_is_absent_or_deleted_is_not_found() {
-    for events in [
-        vec![],
-        vec![registered(), CustomerEvent::CustomerDeleted {}],
-    ] {
+    for events in [vec![], vec![registered(), CustomerEvent::CustomerDeleted {}]] {
         given::<Customer>(events.clone())
-            .when(CustomerCommand::Change {
-                draft: draft("Ann"),
-            })
+            .when(CustomerCommand::Change { draft: draft("Ann") })
             .then_rejected(CustomerRejection::NotFound)
             .when(CustomerCommand::Delete)
             .then_rejected(CustomerRejection::NotFound);
@@ -89,27 +75,18 @@ fn a_deleted_customer_leaves_its_last_state() {
     assert_eq!(state.living(), None);
     let json = serde_json::to_string(&state.document().unwrap()).unwrap();
     let id = id(1);
-    assert_eq!(
-        json,
-        format!(r#"{{"id":"{id}","name":"Bob","email":"ann@example.org"}}"#)
-    );
+    assert_eq!(json, format!(r#"{{"id":"{id}","name":"Bob","email":"ann@example.org"}}"#));
     assert_eq!(Customer::default().document(), None);
 }
 
 #[test]
 fn what_another_program_wrote_is_a_customer_like_any_other() {
-    let json = format!(
-        r#"{{"id":"{}","name":"Ann","email":"ann@example.org"}}"#,
-        id(1)
-    );
+    let json = format!(r#"{{"id":"{}","name":"Ann","email":"ann@example.org"}}"#, id(1));
     let document: CustomerDocument = serde_json::from_str(&json).unwrap();
     let adopted = Customer::default().adopt(Appearance::Created, document.clone());
     assert_eq!(adopted, given::<Customer>([registered()]).state());
     let gone = adopted.adopt(Appearance::Deleted, document);
-    assert_eq!(
-        gone.decide(&CustomerCommand::Delete),
-        Err(CustomerRejection::NotFound)
-    );
+    assert_eq!(gone.decide(&CustomerCommand::Delete), Err(CustomerRejection::NotFound));
 }
 
 #[test]
@@ -121,24 +98,15 @@ fn the_form_of_its_events_is_for_ever() {
             r#"{{"CustomerRegistered":{{"id":"00000000-0000-0000-0000-000000000001",{content}}}}}"#
         ),
     );
-    assert_form(
-        &changed("Ann"),
-        &format!(r#"{{"CustomerChanged":{{{content}}}}}"#),
-    );
-    assert_form(
-        &CustomerEvent::CustomerDeleted {},
-        r#"{"CustomerDeleted":{}}"#,
-    );
+    assert_form(&changed("Ann"), &format!(r#"{{"CustomerChanged":{{{content}}}}}"#));
+    assert_form(&CustomerEvent::CustomerDeleted {}, r#"{"CustomerDeleted":{}}"#);
 }
 
 #[test]
 fn events_appear_under_their_actions_and_rejections_have_their_kinds() {
     assert_eq!(registered().appearance(), Appearance::Created);
     assert_eq!(changed("Ann").appearance(), Appearance::Updated);
-    assert_eq!(
-        CustomerEvent::CustomerDeleted {}.appearance(),
-        Appearance::Deleted
-    );
+    assert_eq!(CustomerEvent::CustomerDeleted {}.appearance(), Appearance::Deleted);
     assert_eq!(CustomerRejection::NotFound.kind(), RejectionKind::NotFound);
     assert_eq!(CustomerRejection::Exists.kind(), RejectionKind::Conflict);
 }

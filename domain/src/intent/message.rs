@@ -40,20 +40,12 @@ impl RejectReason {
     /// A record that is gone is one that has nothing left.
     pub fn of_refusal(line: &Line, refusal: &InventoryRejection) -> Self {
         match *refusal {
-            InventoryRejection::Short {
-                product_id,
-                asked,
-                left,
-            } => Self::Short {
-                product_id,
-                asked,
-                left,
-            },
-            InventoryRejection::NotFound => Self::Short {
-                product_id: line.product_id,
-                asked: line.pieces,
-                left: 0,
-            },
+            InventoryRejection::Short { product_id, asked, left } => {
+                Self::Short { product_id, asked, left }
+            }
+            InventoryRejection::NotFound => {
+                Self::Short { product_id: line.product_id, asked: line.pieces, left: 0 }
+            }
             InventoryRejection::TooOld | InventoryRejection::Closed => Self::Abandoned,
             InventoryRejection::Exists
             | InventoryRejection::ProductFixed { .. }

@@ -6,34 +6,18 @@ use super::*;
 use crate::test_support::*;
 use crate::{Appearance, DomainEvent, InventoryRejection, Reject, RejectionKind};
 
-const SHORT: RejectReason = RejectReason::Short {
-    product_id: id(7),
-    asked: 2,
-    left: 1,
-};
+const SHORT: RejectReason = RejectReason::Short { product_id: id(7), asked: 2, left: 1 };
 
 fn open() -> IntentCommand {
-    IntentCommand::Open {
-        id: id(1),
-        take: vec![line(2, 5)],
-        give: vec![line(3, 4)],
-    }
+    IntentCommand::Open { id: id(1), take: vec![line(2, 5)], give: vec![line(3, 4)] }
 }
 
 fn opened() -> IntentEvent {
-    IntentEvent::IntentOpened {
-        id: id(1),
-        take: vec![line(2, 5)],
-        give: vec![line(3, 4)],
-    }
+    IntentEvent::IntentOpened { id: id(1), take: vec![line(2, 5)], give: vec![line(3, 4)] }
 }
 
 fn opened_to_take() -> IntentEvent {
-    IntentEvent::IntentOpened {
-        id: id(1),
-        take: vec![line(2, 5)],
-        give: vec![],
-    }
+    IntentEvent::IntentOpened { id: id(1), take: vec![line(2, 5)], give: vec![] }
 }
 
 fn rejected() -> IntentEvent {
@@ -41,15 +25,11 @@ fn rejected() -> IntentEvent {
 }
 
 fn closed() -> IntentEvent {
-    IntentEvent::IntentClosed {
-        written_off: vec![line(3, 4)],
-    }
+    IntentEvent::IntentClosed { written_off: vec![line(3, 4)] }
 }
 
 fn close() -> IntentCommand {
-    IntentCommand::Close {
-        written_off: vec![line(3, 4)],
-    }
+    IntentCommand::Close { written_off: vec![line(3, 4)] }
 }
 
 fn reject() -> IntentCommand {
@@ -61,11 +41,7 @@ const ALREADY_REJECTED: IntentRejection = IntentRejection::AlreadyRejected { rea
 
 #[test]
 fn an_intent_is_opened_once() {
-    let other = IntentCommand::Open {
-        id: id(1),
-        take: vec![line(2, 5)],
-        give: vec![],
-    };
+    let other = IntentCommand::Open { id: id(1), take: vec![line(2, 5)], give: vec![] };
     given::<Intent>([])
         .when(open())
         .then([opened()])
@@ -73,22 +49,14 @@ fn an_intent_is_opened_once() {
         .then_nothing()
         .when(other)
         .then_rejected(IntentRejection::Exists);
-    given::<Intent>([opened(), rejected(), closed()])
-        .when(open())
-        .then_nothing();
+    given::<Intent>([opened(), rejected(), closed()]).when(open()).then_nothing();
 }
 
 #[test]
 fn each_record_stands_once_in_an_intent() {
     let take = vec![line(2, 4), line(2, 3), line(3, 1)];
     let give = vec![line(2, 2), line(3, 5)];
-    given::<Intent>([])
-        .when(IntentCommand::Open {
-            id: id(1),
-            take,
-            give,
-        })
-        .then([opened()]);
+    given::<Intent>([]).when(IntentCommand::Open { id: id(1), take, give }).then([opened()]);
 }
 
 #[test]
@@ -103,9 +71,7 @@ fn an_intent_is_decided_once() {
     given::<Intent>([opened()])
         .when(reject())
         .then([rejected()])
-        .when(IntentCommand::Reject {
-            reason: RejectReason::Abandoned,
-        })
+        .when(IntentCommand::Reject { reason: RejectReason::Abandoned })
         .then_nothing()
         .when(IntentCommand::Confirm)
         .then_rejected(ALREADY_REJECTED);
@@ -134,18 +100,14 @@ fn a_barred_intent_never_comes_into_being() {
         .when(open())
         .then_rejected(IntentRejection::Barred)
         .when(IntentCommand::Confirm)
-        .then_rejected(IntentRejection::AlreadyRejected {
-            reason: RejectReason::Abandoned,
-        })
+        .then_rejected(IntentRejection::AlreadyRejected { reason: RejectReason::Abandoned })
         .when(reject())
         .then_nothing()
         .when(close())
         .then_nothing()
         .state();
     assert!(state.is_finished());
-    given::<Intent>([opened()])
-        .when(bar())
-        .then_rejected(IntentRejection::Exists);
+    given::<Intent>([opened()]).when(bar()).then_rejected(IntentRejection::Exists);
 }
 
 #[test]
@@ -157,18 +119,14 @@ fn an_intent_is_closed_once_after_its_decision() {
         .then([rejected()])
         .when(close())
         .then([closed()])
-        .when(IntentCommand::Close {
-            written_off: vec![],
-        })
+        .when(IntentCommand::Close { written_off: vec![] })
         .then_nothing();
 }
 
 #[test]
 fn what_is_absent_is_not_found() {
     for command in [IntentCommand::Confirm, reject(), close()] {
-        given::<Intent>([])
-            .when(command)
-            .then_rejected(IntentRejection::NotFound);
+        given::<Intent>([]).when(command).then_rejected(IntentRejection::NotFound);
     }
 }
 
@@ -189,17 +147,8 @@ fn an_intent_is_invisible_and_holds_no_keys() {
     let state = given::<Intent>([opened()]).state();
     assert_eq!((state.document(), state.unique_keys()), (None, vec![]));
     assert!(state.is_living());
-    assert!(
-        !given::<Intent>([opened(), rejected(), closed()])
-            .state()
-            .is_living()
-    );
-    for event in [
-        opened(),
-        CONFIRMED,
-        rejected(),
-        IntentEvent::IntentBarred { id: id(1) },
-    ] {
+    assert!(!given::<Intent>([opened(), rejected(), closed()]).state().is_living());
+    for event in [opened(), CONFIRMED, rejected(), IntentEvent::IntentBarred { id: id(1) }] {
         assert_eq!(event.appearance(), Appearance::Internal);
     }
 }
@@ -207,17 +156,9 @@ fn an_intent_is_invisible_and_holds_no_keys() {
 #[test]
 fn a_refusal_becomes_a_reason() {
     let reason = |refusal| RejectReason::of_refusal(&line(2, 5), &refusal);
-    let refusal = InventoryRejection::Short {
-        product_id: id(7),
-        asked: 2,
-        left: 1,
-    };
+    let refusal = InventoryRejection::Short { product_id: id(7), asked: 2, left: 1 };
     assert_eq!(reason(refusal), SHORT);
-    let gone = RejectReason::Short {
-        product_id: id(102),
-        asked: 5,
-        left: 0,
-    };
+    let gone = RejectReason::Short { product_id: id(102), asked: 5, left: 0 };
     assert_eq!(reason(InventoryRejection::NotFound), gone, "out of stock");
     assert_eq!(reason(InventoryRejection::TooOld), RejectReason::Abandoned);
     assert_eq!(reason(InventoryRejection::Closed), RejectReason::Abandoned);
@@ -264,12 +205,8 @@ fn the_form_of_its_events_is_for_ever() {
 }
 
 fn any_lines() -> impl Strategy<Value = Vec<Line>> {
-    let line =
-        (any_id(), any_id(), any::<u64>()).prop_map(|(product_id, inventory_id, pieces)| Line {
-            product_id,
-            inventory_id,
-            pieces,
-        });
+    let line = (any_id(), any_id(), any::<u64>())
+        .prop_map(|(product_id, inventory_id, pieces)| Line { product_id, inventory_id, pieces });
     prop::collection::vec(line, 0..4)
 }
 

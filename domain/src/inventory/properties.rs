@@ -14,18 +14,12 @@ fn any_ticket() -> impl Strategy<Value = Ticket> {
 
 fn any_command() -> impl Strategy<Value = InventoryCommand> {
     let draft = || {
-        (any_id(), any_amount()).prop_map(|(product_id, amount)| InventoryDraft {
-            product_id,
-            amount: pieces(amount),
-        })
+        (any_id(), any_amount())
+            .prop_map(|(product_id, amount)| InventoryDraft { product_id, amount: pieces(amount) })
     };
     let intent = || (any_id(), any_ticket(), any_ticket());
     let number = || prop_oneof![any_amount(), Just(u64::MAX)];
-    let open = (
-        any_ticket(),
-        prop::collection::btree_set(any_ticket(), 0..4),
-        any_ticket(),
-    );
+    let open = (any_ticket(), prop::collection::btree_set(any_ticket(), 0..4), any_ticket());
     prop_oneof![
         2 => (any_id(), draft()).prop_map(|(id, draft)| InventoryCommand::Open { id, draft }),
         2 => draft().prop_map(|draft| InventoryCommand::SetAmount { draft }),

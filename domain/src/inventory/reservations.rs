@@ -80,10 +80,7 @@ impl Reservations {
     /// The intents that have taken pieces out and not given them back, oldest first.
     pub(super) fn reserved(&self) -> impl Iterator<Item = (Ticket, Entry)> + '_ {
         let taken = |entry: &Entry| entry.kind == EntryKind::Reserved;
-        self.entries
-            .iter()
-            .map(|(ticket, entry)| (*ticket, *entry))
-            .filter(move |(_, e)| taken(e))
+        self.entries.iter().map(|(ticket, entry)| (*ticket, *entry)).filter(move |(_, e)| taken(e))
     }
 }
 
@@ -96,18 +93,12 @@ struct Stored {
 
 impl From<Stored> for Reservations {
     fn from(stored: Stored) -> Self {
-        Self {
-            floor: stored.floor,
-            entries: stored.entries.into_iter().collect(),
-        }
+        Self { floor: stored.floor, entries: stored.entries.into_iter().collect() }
     }
 }
 
 impl From<Reservations> for Stored {
     fn from(memory: Reservations) -> Self {
-        Self {
-            floor: memory.floor,
-            entries: memory.entries.into_iter().collect(),
-        }
+        Self { floor: memory.floor, entries: memory.entries.into_iter().collect() }
     }
 }

@@ -17,19 +17,11 @@ impl Inventory {
     pub(super) fn open(&self, id: Uuid, draft: &InventoryDraft) -> Decided {
         let InventoryDraft { product_id, amount } = draft.clone();
         match &self.stock {
-            Life::Absent => Ok(vec![InventoryEvent::StockOpened {
-                id,
-                product_id,
-                amount,
-            }]),
+            Life::Absent => Ok(vec![InventoryEvent::StockOpened { id, product_id, amount }]),
             Life::Living(now) => {
                 let same =
                     now.id == id && now.product_id == product_id && now.opened_with == amount.get();
-                if same {
-                    Ok(vec![])
-                } else {
-                    Err(InventoryRejection::Exists)
-                }
+                if same { Ok(vec![]) } else { Err(InventoryRejection::Exists) }
             }
             Life::Deleted(_) => Err(InventoryRejection::NotFound),
         }
@@ -38,14 +30,9 @@ impl Inventory {
     pub(super) fn set_amount(&self, draft: &InventoryDraft) -> Decided {
         let now = self.living()?;
         if now.product_id != draft.product_id {
-            return Err(InventoryRejection::ProductFixed {
-                product_id: now.product_id,
-            });
+            return Err(InventoryRejection::ProductFixed { product_id: now.product_id });
         }
-        Ok(vec![InventoryEvent::StockSet {
-            from: now.amount,
-            to: draft.amount.get(),
-        }])
+        Ok(vec![InventoryEvent::StockSet { from: now.amount, to: draft.amount.get() }])
     }
 
     pub(super) fn increase(&self, pieces: u64) -> Decided {
@@ -76,12 +63,7 @@ impl Inventory {
             Recall::Nothing => {
                 enough(stock, pieces)?;
                 let floor = self.floor().max(floor);
-                Ok(vec![InventoryEvent::StockReserved {
-                    intent,
-                    ticket,
-                    floor,
-                    pieces,
-                }])
+                Ok(vec![InventoryEvent::StockReserved { intent, ticket, floor, pieces }])
             }
         }
     }
@@ -93,12 +75,7 @@ impl Inventory {
             (Recall::Impostor, _) => Err(InventoryRejection::Closed),
             (Recall::Known(EntryKind::Reserved, pieces), Life::Living(stock)) => {
                 room(stock, pieces)?;
-                Ok(vec![InventoryEvent::StockReleased {
-                    intent,
-                    ticket,
-                    floor,
-                    pieces,
-                }])
+                Ok(vec![InventoryEvent::StockReleased { intent, ticket, floor, pieces }])
             }
             (Recall::Known(EntryKind::Reserved, _), Life::Absent | Life::Deleted(_)) => {
                 Err(InventoryRejection::NotFound)
@@ -106,11 +83,7 @@ impl Inventory {
             // An absent record bars as a living one does: it may be that it only seems absent to
             // one who has read too little, and the event finds out.
             (Recall::Nothing, Life::Living(_) | Life::Absent) => {
-                Ok(vec![InventoryEvent::ReservationBarred {
-                    intent,
-                    ticket,
-                    floor,
-                }])
+                Ok(vec![InventoryEvent::ReservationBarred { intent, ticket, floor }])
             }
             // It was done before; or nothing was taken, and from a deleted record nothing ever will.
             (Recall::TooOld | Recall::Known(..), _) | (Recall::Nothing, Life::Deleted(_)) => {
@@ -131,12 +104,7 @@ impl Inventory {
             Recall::Nothing => {
                 room(self.living()?, pieces)?;
                 let floor = self.floor().max(floor);
-                Ok(vec![InventoryEvent::StockReturned {
-                    intent,
-                    ticket,
-                    floor,
-                    pieces,
-                }])
+                Ok(vec![InventoryEvent::StockReturned { intent, ticket, floor, pieces }])
             }
             Recall::Known(..) | Recall::Impostor => {
                 self.living()?;
@@ -147,11 +115,7 @@ impl Inventory {
 
     pub(super) fn delete(&self, open: &OpenTickets) -> Decided {
         let left = self.living()?.amount;
-        if self
-            .memory
-            .reserved()
-            .any(|(ticket, _)| open.is_open(ticket))
-        {
+        if self.memory.reserved().any(|(ticket, _)| open.is_open(ticket)) {
             return Err(InventoryRejection::OpenReservations);
         }
         Ok(vec![InventoryEvent::StockDeleted { left }])
@@ -159,27 +123,11 @@ impl Inventory {
 }
 
 fn enough(stock: &Stock, asked: u64) -> Result<(), InventoryRejection> {
-    let Stock {
-        product_id,
-        amount: left,
-        ..
-    } = *stock;
-    if asked <= left {
-        Ok(())
-    } else {
-        Err(InventoryRejection::Short {
-            product_id,
-            asked,
-            left,
-        })
-    }
+    let Stock { product_id, amount: left, .. } = *stock;
+    if asked <= left { Ok(()) } else { Err(InventoryRejection::Short { product_id, asked, left }) }
 }
 
 /// Whether the pieces can be added; a record that has no place for them is as good as none.
 fn room(stock: &Stock, pieces: u64) -> Result<(), InventoryRejection> {
-    stock
-        .amount
-        .checked_add(pieces)
-        .map(|_| ())
-        .ok_or(InventoryRejection::NotFound)
+    stock.amount.checked_add(pieces).map(|_| ()).ok_or(InventoryRejection::NotFound)
 }

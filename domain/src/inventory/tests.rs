@@ -8,98 +8,51 @@ const INTENT: Uuid = id(50);
 const OTHER: Uuid = id(51);
 
 fn opened(amount: u64) -> InventoryEvent {
-    InventoryEvent::StockOpened {
-        id: id(1),
-        product_id: id(7),
-        amount: pieces(amount),
-    }
+    InventoryEvent::StockOpened { id: id(1), product_id: id(7), amount: pieces(amount) }
 }
 
 fn reserve(number: u64, floor: u64, pieces: u64) -> InventoryCommand {
     let (ticket, floor) = (ticket(number), ticket(floor));
-    InventoryCommand::Reserve {
-        intent: INTENT,
-        ticket,
-        floor,
-        pieces,
-    }
+    InventoryCommand::Reserve { intent: INTENT, ticket, floor, pieces }
 }
 
 fn release(number: u64, floor: u64) -> InventoryCommand {
-    InventoryCommand::Release {
-        intent: INTENT,
-        ticket: ticket(number),
-        floor: ticket(floor),
-    }
+    InventoryCommand::Release { intent: INTENT, ticket: ticket(number), floor: ticket(floor) }
 }
 
 fn give_back(number: u64, floor: u64, pieces: u64) -> InventoryCommand {
     let (ticket, floor) = (ticket(number), ticket(floor));
-    InventoryCommand::Return {
-        intent: INTENT,
-        ticket,
-        floor,
-        pieces,
-    }
+    InventoryCommand::Return { intent: INTENT, ticket, floor, pieces }
 }
 
 fn reserved(number: u64, floor: u64, pieces: u64) -> InventoryEvent {
     let (ticket, floor) = (ticket(number), ticket(floor));
-    InventoryEvent::StockReserved {
-        intent: INTENT,
-        ticket,
-        floor,
-        pieces,
-    }
+    InventoryEvent::StockReserved { intent: INTENT, ticket, floor, pieces }
 }
 
 fn released(number: u64, floor: u64, pieces: u64) -> InventoryEvent {
     let (ticket, floor) = (ticket(number), ticket(floor));
-    InventoryEvent::StockReleased {
-        intent: INTENT,
-        ticket,
-        floor,
-        pieces,
-    }
+    InventoryEvent::StockReleased { intent: INTENT, ticket, floor, pieces }
 }
 
 fn returned(number: u64, floor: u64, pieces: u64) -> InventoryEvent {
     let (ticket, floor) = (ticket(number), ticket(floor));
-    InventoryEvent::StockReturned {
-        intent: INTENT,
-        ticket,
-        floor,
-        pieces,
-    }
+    InventoryEvent::StockReturned { intent: INTENT, ticket, floor, pieces }
 }
 
 fn barred(number: u64, floor: u64) -> InventoryEvent {
     let (ticket, floor) = (ticket(number), ticket(floor));
-    InventoryEvent::ReservationBarred {
-        intent: INTENT,
-        ticket,
-        floor,
-    }
+    InventoryEvent::ReservationBarred { intent: INTENT, ticket, floor }
 }
 
 fn short(asked: u64, left: u64) -> InventoryRejection {
-    InventoryRejection::Short {
-        product_id: id(7),
-        asked,
-        left,
-    }
+    InventoryRejection::Short { product_id: id(7), asked, left }
 }
 
 fn delete(floor: u64, open: &[u64], horizon: u64) -> InventoryCommand {
     let open = open.iter().map(|number| ticket(*number)).collect();
     let (floor, horizon) = (ticket(floor), ticket(horizon));
-    InventoryCommand::Delete {
-        open: OpenTickets {
-            floor,
-            open,
-            horizon,
-        },
-    }
+    InventoryCommand::Delete { open: OpenTickets { floor, open, horizon } }
 }
 
 fn deleted(left: u64) -> InventoryEvent {
@@ -140,9 +93,7 @@ fn a_second_record_of_a_product_is_kept_out_by_the_key() {
 
 #[test]
 fn a_replacement_sets_the_amount_and_always_writes_an_event() {
-    let set = |product, amount| InventoryCommand::SetAmount {
-        draft: stock_of(product, amount),
-    };
+    let set = |product, amount| InventoryCommand::SetAmount { draft: stock_of(product, amount) };
     let state = given::<Inventory>([opened(5)])
         .when(set(7, 9))
         .then([InventoryEvent::StockSet { from: 5, to: 9 }])
@@ -159,10 +110,7 @@ fn a_replacement_sets_the_amount_and_always_writes_an_event() {
 #[test]
 fn stock_is_increased_up_to_the_limit() {
     let increase = |pieces| InventoryCommand::Increase { pieces };
-    let too_much = |pieces| InventoryRejection::TooMuch {
-        amount: Pieces::MAX - 1,
-        pieces,
-    };
+    let too_much = |pieces| InventoryRejection::TooMuch { amount: Pieces::MAX - 1, pieces };
     given::<Inventory>([opened(Pieces::MAX - 2)])
         .when(increase(1))
         .then([InventoryEvent::StockIncreased { pieces: 1 }])
@@ -170,10 +118,7 @@ fn stock_is_increased_up_to_the_limit() {
         .then_rejected(too_much(2))
         .when(increase(u64::MAX))
         .then_rejected(too_much(u64::MAX));
-    assert_eq!(
-        too_much(2).kind(),
-        RejectionKind::Invalid { field: "amount" }
-    );
+    assert_eq!(too_much(2).kind(), RejectionKind::Invalid { field: "amount" });
 }
 
 #[test]
@@ -200,10 +145,7 @@ fn a_reservation_lowers_the_amount_once() {
         .then_rejected(InventoryRejection::Closed)
         .state();
     assert_eq!(state.amount(), Some(3));
-    assert_eq!(
-        state.reservations().collect::<Vec<_>>(),
-        [(ticket(1), INTENT, 2)]
-    );
+    assert_eq!(state.reservations().collect::<Vec<_>>(), [(ticket(1), INTENT, 2)]);
 }
 
 #[test]
@@ -257,25 +199,11 @@ fn per_record_an_intent_does_only_one_of_both() {
 fn a_ticket_belongs_to_one_intent() {
     let (t, floor) = (ticket(1), ticket(0));
     given::<Inventory>([opened(5), reserved(1, 0, 2)])
-        .when(InventoryCommand::Reserve {
-            intent: OTHER,
-            ticket: t,
-            floor,
-            pieces: 2,
-        })
+        .when(InventoryCommand::Reserve { intent: OTHER, ticket: t, floor, pieces: 2 })
         .then_rejected(InventoryRejection::Closed)
-        .when(InventoryCommand::Release {
-            intent: OTHER,
-            ticket: t,
-            floor,
-        })
+        .when(InventoryCommand::Release { intent: OTHER, ticket: t, floor })
         .then_rejected(InventoryRejection::Closed)
-        .when(InventoryCommand::Return {
-            intent: OTHER,
-            ticket: t,
-            floor,
-            pieces: 2,
-        })
+        .when(InventoryCommand::Return { intent: OTHER, ticket: t, floor, pieces: 2 })
         .then_rejected(InventoryRejection::Closed);
 }
 
@@ -301,11 +229,7 @@ fn the_floor_rises_and_what_lies_below_is_forgotten() {
         .then([barred(8, 4)])
         .state();
     assert_eq!(state.floor(), ticket(4));
-    assert_eq!(
-        state.amount(),
-        Some(6),
-        "the reservation below the floor is done, not undone"
-    );
+    assert_eq!(state.amount(), Some(6), "the reservation below the floor is done, not undone");
     let tickets: Vec<_> = state.reservations().map(|(ticket, ..)| ticket).collect();
     assert_eq!(tickets, [ticket(5), ticket(7)]);
 }
@@ -322,18 +246,14 @@ fn open_reservations_keep_a_record_from_deletion() {
     given::<Inventory>([opened(5), reserved(4, 0, 2), released(4, 0, 2)])
         .when(delete(0, &[4], 9))
         .then([deleted(5)]);
-    given::<Inventory>([opened(5), reserved(4, 0, 2)])
-        .when(delete(5, &[4], 9))
-        .then([deleted(3)]);
+    given::<Inventory>([opened(5), reserved(4, 0, 2)]).when(delete(5, &[4], 9)).then([deleted(3)]);
 }
 
 #[test]
 fn what_is_absent_or_deleted_is_not_found() {
     for events in [vec![], vec![opened(5), deleted(5)]] {
         for command in [
-            InventoryCommand::SetAmount {
-                draft: stock_of(7, 1),
-            },
+            InventoryCommand::SetAmount { draft: stock_of(7, 1) },
             InventoryCommand::Increase { pieces: 1 },
             InventoryCommand::Decrease { pieces: 1 },
             reserve(1, 0, 1),
@@ -362,16 +282,11 @@ fn a_deleted_record_remembers_what_it_has_given_and_got() {
 
 #[test]
 fn a_release_where_nothing_can_have_been_reserved_writes_nothing_off() {
-    given::<Inventory>([opened(5), deleted(5)])
-        .when(release(1, 0))
-        .then_nothing();
+    given::<Inventory>([opened(5), deleted(5)]).when(release(1, 0)).then_nothing();
     let state = given::<Inventory>([])
         .when(release(1, 0))
         .then([barred(1, 0)])
-        .when(InventoryCommand::Open {
-            id: id(1),
-            draft: stock_of(7, 5),
-        })
+        .when(InventoryCommand::Open { id: id(1), draft: stock_of(7, 5) })
         .then([opened(5)])
         .when(reserve(1, 0, 1))
         .then_rejected(InventoryRejection::Closed)
@@ -381,10 +296,7 @@ fn a_release_where_nothing_can_have_been_reserved_writes_nothing_off() {
 
 #[test]
 fn pieces_for_which_there_is_no_place_are_not_swallowed() {
-    let full = InventoryEvent::StockSet {
-        from: 0,
-        to: u64::MAX,
-    };
+    let full = InventoryEvent::StockSet { from: 0, to: u64::MAX };
     given::<Inventory>([opened(5), reserved(1, 0, 2), full])
         .when(release(1, 0))
         .then_rejected(InventoryRejection::NotFound)
@@ -397,27 +309,17 @@ fn the_document_shows_what_can_still_be_taken() {
     let state = given::<Inventory>([opened(5), reserved(1, 0, 2), deleted(3)]).state();
     let json = serde_json::to_string(&state.document().unwrap()).unwrap();
     let (one, seven) = (id(1), id(7));
-    assert_eq!(
-        json,
-        format!(r#"{{"id":"{one}","product_id":"{seven}","amount":3}}"#)
-    );
+    assert_eq!(json, format!(r#"{{"id":"{one}","product_id":"{seven}","amount":3}}"#));
 }
 
 #[test]
 fn what_another_program_wrote_sets_the_amount_and_opens_no_door() {
-    let document = InventoryDocument {
-        id: id(1),
-        product_id: id(7),
-        amount: 9,
-    };
+    let document = InventoryDocument { id: id(1), product_id: id(7), amount: 9 };
     let state = given::<Inventory>([opened(5), reserved(1, 0, 2), barred(2, 0)])
         .state()
         .adopt(Appearance::Updated, document.clone());
     assert_eq!(state.document(), Some(document));
-    assert_eq!(
-        state.decide(&reserve(2, 0, 1)),
-        Err(InventoryRejection::Closed)
-    );
+    assert_eq!(state.decide(&reserve(2, 0, 1)), Err(InventoryRejection::Closed));
     assert_eq!(state.decide(&release(1, 0)), Ok(vec![released(1, 0, 2)]));
 }
 
@@ -438,10 +340,7 @@ fn the_form_of_its_events_is_for_ever() {
     assert_form(&reserved(9, 4, 3), &form("StockReserved"));
     assert_form(&released(9, 4, 3), &form("StockReleased"));
     assert_form(&returned(9, 4, 3), &form("StockReturned"));
-    assert_form(
-        &barred(9, 4),
-        &format!(r#"{{"ReservationBarred":{{{intent}}}}}"#),
-    );
+    assert_form(&barred(9, 4), &format!(r#"{{"ReservationBarred":{{{intent}}}}}"#));
     assert_form(&deleted(3), r#"{"StockDeleted":{"left":3}}"#);
 }
 

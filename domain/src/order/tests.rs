@@ -7,44 +7,21 @@ use crate::test_support::*;
 
 fn place(number: u128, products: &[u128], price: u64) -> OrderCommand {
     let (draft, facts) = (order_of(7, products), order_facts(price));
-    OrderCommand::Place {
-        id: id(number),
-        draft,
-        facts,
-    }
+    OrderCommand::Place { id: id(number), draft, facts }
 }
 
 fn placed() -> OrderEvent {
-    let OrderDraft {
-        product_ids,
-        customer_id,
-    } = order_of(7, &[1, 1]);
-    OrderEvent::OrderPlaced {
-        id: id(1),
-        product_ids,
-        customer_id,
-        facts: order_facts(5),
-    }
+    let OrderDraft { product_ids, customer_id } = order_of(7, &[1, 1]);
+    OrderEvent::OrderPlaced { id: id(1), product_ids, customer_id, facts: order_facts(5) }
 }
 
 fn change(base: u64, products: &[u128]) -> OrderCommand {
-    OrderCommand::Change {
-        base,
-        draft: order_of(7, products),
-        facts: order_facts(6),
-    }
+    OrderCommand::Change { base, draft: order_of(7, products), facts: order_facts(6) }
 }
 
 fn changed(products: &[u128]) -> OrderEvent {
-    let OrderDraft {
-        product_ids,
-        customer_id,
-    } = order_of(7, products);
-    OrderEvent::OrderChanged {
-        product_ids,
-        customer_id,
-        facts: order_facts(6),
-    }
+    let OrderDraft { product_ids, customer_id } = order_of(7, products);
+    OrderEvent::OrderChanged { product_ids, customer_id, facts: order_facts(6) }
 }
 
 #[test]
@@ -78,10 +55,7 @@ fn a_replacement_always_writes_an_event_with_the_facts_of_its_moment() {
 
 #[test]
 fn whoever_computed_from_an_older_revision_must_compute_again() {
-    let stale = OrderRejection::Stale {
-        base: 1,
-        revision: 2,
-    };
+    let stale = OrderRejection::Stale { base: 1, revision: 2 };
     assert_eq!(stale.kind(), RejectionKind::Conflict);
     given::<Order>([placed(), changed(&[2])])
         .when(change(1, &[1]))
@@ -111,10 +85,7 @@ fn what_is_absent_or_deleted_is_not_found() {
 fn a_deleted_order_leaves_its_last_state_and_holds_nothing() {
     let state = given::<Order>([placed(), OrderEvent::OrderDeleted {}]).state();
     assert!(!state.is_living());
-    assert_eq!(
-        (state.product_ids(), state.customer_id(), state.facts()),
-        (None, None, None)
-    );
+    assert_eq!((state.product_ids(), state.customer_id(), state.facts()), (None, None, None));
     let json = serde_json::to_string(&state.document().unwrap()).unwrap();
     let (one, seven) = (id(1), id(7));
     assert_eq!(
@@ -141,14 +112,8 @@ fn the_form_of_its_events_is_for_ever() {
             r#""product_ids":["{ONE}","{ONE}"],"customer_id":"{SEVEN}","facts":{{"customer":{{"name":"Ann","email":"ann@example.org"}},"products":[{{"id":"{ONE}","name":"Pen","price":{price}}}]}}"#
         )
     };
-    assert_form(
-        &placed(),
-        &format!(r#"{{"OrderPlaced":{{"id":"{ONE}",{}}}}}"#, content(5)),
-    );
-    assert_form(
-        &changed(&[1, 1]),
-        &format!(r#"{{"OrderChanged":{{{}}}}}"#, content(6)),
-    );
+    assert_form(&placed(), &format!(r#"{{"OrderPlaced":{{"id":"{ONE}",{}}}}}"#, content(5)));
+    assert_form(&changed(&[1, 1]), &format!(r#"{{"OrderChanged":{{{}}}}}"#, content(6)));
     assert_form(&OrderEvent::OrderDeleted {}, r#"{"OrderDeleted":{}}"#);
 }
 
@@ -156,10 +121,7 @@ fn the_form_of_its_events_is_for_ever() {
 fn events_appear_under_their_actions() {
     assert_eq!(placed().appearance(), Appearance::Created);
     assert_eq!(changed(&[1]).appearance(), Appearance::Updated);
-    assert_eq!(
-        OrderEvent::OrderDeleted {}.appearance(),
-        Appearance::Deleted
-    );
+    assert_eq!(OrderEvent::OrderDeleted {}.appearance(), Appearance::Deleted);
     assert_eq!(OrderRejection::NotFound.kind(), RejectionKind::NotFound);
     assert_eq!(OrderRejection::Exists.kind(), RejectionKind::Conflict);
 }

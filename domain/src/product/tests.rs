@@ -6,32 +6,19 @@ use super::*;
 use crate::test_support::*;
 
 fn draft(who: &str) -> ProductDraft {
-    ProductDraft {
-        name: name(who),
-        price: euros(5),
-    }
+    ProductDraft { name: name(who), price: euros(5) }
 }
 
 fn added() -> ProductEvent {
-    ProductEvent::ProductAdded {
-        id: id(1),
-        name: name("Ann"),
-        price: euros(5),
-    }
+    ProductEvent::ProductAdded { id: id(1), name: name("Ann"), price: euros(5) }
 }
 
 fn changed(who: &str) -> ProductEvent {
-    ProductEvent::ProductChanged {
-        name: name(who),
-        price: euros(5),
-    }
+    ProductEvent::ProductChanged { name: name(who), price: euros(5) }
 }
 
 fn add(number: u128, who: &str) -> ProductCommand {
-    ProductCommand::Add {
-        id: id(number),
-        draft: draft(who),
-    }
+    ProductCommand::Add { id: id(number), draft: draft(who) }
 }
 
 #[test]
@@ -64,9 +51,7 @@ fn a_replacement_always_writes_an_event() {
 fn what_is_absent_or_deleted_is_not_found() {
     for events in [vec![], vec![added(), ProductEvent::ProductDeleted {}]] {
         given::<Product>(events.clone())
-            .when(ProductCommand::Change {
-                draft: draft("Ann"),
-            })
+            .when(ProductCommand::Change { draft: draft("Ann") })
             .then_rejected(ProductRejection::NotFound)
             .when(ProductCommand::Delete)
             .then_rejected(ProductRejection::NotFound);
@@ -92,11 +77,7 @@ fn a_deleted_product_leaves_its_last_state() {
 
 #[test]
 fn what_another_program_wrote_is_a_product_like_any_other() {
-    let document = ProductDocument {
-        id: id(1),
-        name: name("Ann"),
-        price: euros(5),
-    };
+    let document = ProductDocument { id: id(1), name: name("Ann"), price: euros(5) };
     let adopted = Product::default().adopt(Appearance::Updated, document);
     assert_eq!(adopted, given::<Product>([added()]).state());
 }
@@ -108,10 +89,7 @@ fn the_form_of_its_events_is_for_ever() {
         &added(),
         &format!(r#"{{"ProductAdded":{{"id":"00000000-0000-0000-0000-000000000001",{content}}}}}"#),
     );
-    assert_form(
-        &changed("Ann"),
-        &format!(r#"{{"ProductChanged":{{{content}}}}}"#),
-    );
+    assert_form(&changed("Ann"), &format!(r#"{{"ProductChanged":{{{content}}}}}"#));
     assert_form(&ProductEvent::ProductDeleted {}, r#"{"ProductDeleted":{}}"#);
 }
 
@@ -119,19 +97,13 @@ fn the_form_of_its_events_is_for_ever() {
 fn events_appear_under_their_actions_and_rejections_have_their_kinds() {
     assert_eq!(added().appearance(), Appearance::Created);
     assert_eq!(changed("Ann").appearance(), Appearance::Updated);
-    assert_eq!(
-        ProductEvent::ProductDeleted {}.appearance(),
-        Appearance::Deleted
-    );
+    assert_eq!(ProductEvent::ProductDeleted {}.appearance(), Appearance::Deleted);
     assert_eq!(ProductRejection::NotFound.kind(), RejectionKind::NotFound);
     assert_eq!(ProductRejection::Exists.kind(), RejectionKind::Conflict);
 }
 
 fn any_draft() -> impl Strategy<Value = ProductDraft> {
-    (any_name(), any_amount()).prop_map(|(name, price)| ProductDraft {
-        name,
-        price: euros(price),
-    })
+    (any_name(), any_amount()).prop_map(|(name, price)| ProductDraft { name, price: euros(price) })
 }
 
 fn any_command() -> impl Strategy<Value = ProductCommand> {

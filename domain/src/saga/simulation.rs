@@ -90,12 +90,8 @@ impl World {
     fn open_record(&mut self, product: usize, amount: u64) {
         let record = self.new_id();
         self.current[product] = record;
-        let draft = InventoryDraft {
-            product_id: id(product as u128),
-            amount: pieces(amount),
-        };
-        self.stock(record, &InventoryCommand::Open { id: record, draft })
-            .unwrap();
+        let draft = InventoryDraft { product_id: id(product as u128), amount: pieces(amount) };
+        self.stock(record, &InventoryCommand::Open { id: record, draft }).unwrap();
     }
 
     /// Sends a command to a record, and counts what its events say.
@@ -136,10 +132,7 @@ impl World {
     }
 
     fn case(&mut self, intent: Uuid) -> &mut Case {
-        self.cases
-            .iter_mut()
-            .find(|case| case.id == intent)
-            .unwrap()
+        self.cases.iter_mut().find(|case| case.id == intent).unwrap()
     }
 
     /// Sends a command to an intent; gives whether it led to an event.
@@ -167,17 +160,10 @@ impl World {
 
     /// A new intent that makes an order hold these pieces, with its first driver.
     fn want(&mut self, order: usize, after: Counts) {
-        let Order {
-            counts: before,
-            revision: base,
-        } = self.orders[order];
+        let Order { counts: before, revision: base } = self.orders[order];
         let (mut take, mut give) = (vec![], vec![]);
         for (product, inventory_id) in self.current.into_iter().enumerate() {
-            let line = |pieces| Line {
-                product_id: id(product as u128),
-                inventory_id,
-                pieces,
-            };
+            let line = |pieces| Line { product_id: id(product as u128), inventory_id, pieces };
             take.push(line(after[product].saturating_sub(before[product])));
             give.push(line(before[product].saturating_sub(after[product])));
         }
@@ -236,13 +222,7 @@ impl World {
                 assert!(self.cases[case].intent.is_finished());
                 self.drivers[number] = None;
             } else {
-                self.requests.push(Request {
-                    driver: number,
-                    case,
-                    step,
-                    ticket,
-                    floor,
-                });
+                self.requests.push(Request { driver: number, case, step, ticket, floor });
             }
         }
     }
@@ -256,33 +236,14 @@ impl World {
 
     /// Does what a request asks for, and gives the answer.
     fn perform(&mut self, request: &Request) -> Input {
-        let Request {
-            case: number,
-            ticket,
-            floor,
-            ..
-        } = *request;
-        let Case {
-            id: intent,
-            take,
-            give,
-            ..
-        } = &self.cases[number];
+        let Request { case: number, ticket, floor, .. } = *request;
+        let Case { id: intent, take, give, .. } = &self.cases[number];
         let intent = *intent;
         match &request.step {
             Step::Open => {
                 let (take, give) = (take.clone(), give.clone());
-                match self.intend(
-                    number,
-                    &IntentCommand::Open {
-                        id: intent,
-                        take,
-                        give,
-                    },
-                ) {
-                    Ok(_) => Input::Opened {
-                        ticket: self.cases[number].ticket.unwrap(),
-                    },
+                match self.intend(number, &IntentCommand::Open { id: intent, take, give }) {
+                    Ok(_) => Input::Opened { ticket: self.cases[number].ticket.unwrap() },
                     Err(refusal) => {
                         assert_eq!(refusal, IntentRejection::Barred);
                         Input::Decided(self.cases[number].intent.decision().unwrap())
@@ -290,25 +251,13 @@ impl World {
                 }
             }
             Step::Reserve(line) => {
-                let Line {
-                    inventory_id,
-                    pieces,
-                    ..
-                } = *line;
-                let command = InventoryCommand::Reserve {
-                    intent,
-                    ticket,
-                    floor,
-                    pieces,
-                };
+                let Line { inventory_id, pieces, .. } = *line;
+                let command = InventoryCommand::Reserve { intent, ticket, floor, pieces };
                 match self.stock(inventory_id, &command) {
                     Ok(()) => Input::Reserved { inventory_id },
                     Err(refusal) => {
                         let reason = RejectReason::of_refusal(line, &refusal);
-                        Input::ReserveRefused {
-                            inventory_id,
-                            reason,
-                        }
+                        Input::ReserveRefused { inventory_id, reason }
                     }
                 }
             }
@@ -320,30 +269,15 @@ impl World {
             }
             Step::Release(line) => {
                 let inventory_id = line.inventory_id;
-                match self.stock(
-                    inventory_id,
-                    &InventoryCommand::Release {
-                        intent,
-                        ticket,
-                        floor,
-                    },
-                ) {
+                match self.stock(inventory_id, &InventoryCommand::Release { intent, ticket, floor })
+                {
                     Ok(()) => Input::Released { inventory_id },
                     Err(refusal) => gone(inventory_id, &refusal),
                 }
             }
             Step::Return(line) => {
-                let Line {
-                    inventory_id,
-                    pieces,
-                    ..
-                } = *line;
-                let command = InventoryCommand::Return {
-                    intent,
-                    ticket,
-                    floor,
-                    pieces,
-                };
+                let Line { inventory_id, pieces, .. } = *line;
+                let command = InventoryCommand::Return { intent, ticket, floor, pieces };
                 match self.stock(inventory_id, &command) {
                     Ok(()) => Input::Returned { inventory_id },
                     Err(refusal) => gone(inventory_id, &refusal),
@@ -351,8 +285,7 @@ impl World {
             }
             Step::Close { written_off } => {
                 let written_off = written_off.clone();
-                self.intend(number, &IntentCommand::Close { written_off })
-                    .unwrap();
+                self.intend(number, &IntentCommand::Close { written_off }).unwrap();
                 Input::Closed
             }
             Step::Finished(_) => unreachable!("it is no request"),
@@ -361,18 +294,13 @@ impl World {
 
     /// Writes the order and the confirmation in one step, or neither.
     fn confirm(&mut self, number: usize) -> Input {
-        let Case {
-            order, base, after, ..
-        } = self.cases[number];
+        let Case { order, base, after, .. } = self.cases[number];
         let undecided = self.cases[number].intent.decision().is_none();
         if undecided && self.orders[order].revision != base {
             return Input::DecisionStale;
         }
         if self.intend(number, &IntentCommand::Confirm) == Ok(true) {
-            self.orders[order] = Order {
-                counts: after,
-                revision: base + 1,
-            };
+            self.orders[order] = Order { counts: after, revision: base + 1 };
         }
         Input::Decided(self.cases[number].intent.decision().unwrap())
     }
@@ -381,31 +309,14 @@ impl World {
     fn look(&mut self) {
         let unfinished = self.cases.iter().filter(|case| !case.intent.is_finished());
         let open: BTreeSet<Ticket> = unfinished.filter_map(|case| case.ticket).collect();
-        let floor = open
-            .first()
-            .copied()
-            .unwrap_or(Ticket(self.last_ticket + 1, 0));
-        self.views.push(OpenTickets {
-            floor,
-            open,
-            horizon: Ticket(self.last_ticket, 0),
-        });
+        let floor = open.first().copied().unwrap_or(Ticket(self.last_ticket + 1, 0));
+        self.views.push(OpenTickets { floor, open, horizon: Ticket(self.last_ticket, 0) });
     }
 
     /// The invariant; that no stock is negative is in its type.
     fn check(&self) {
-        let stock: i128 = self
-            .records
-            .values()
-            .filter_map(Inventory::amount)
-            .map(i128::from)
-            .sum();
-        let in_orders: i128 = self
-            .orders
-            .iter()
-            .flat_map(|o| o.counts)
-            .map(i128::from)
-            .sum();
+        let stock: i128 = self.records.values().filter_map(Inventory::amount).map(i128::from).sum();
+        let in_orders: i128 = self.orders.iter().flat_map(|o| o.counts).map(i128::from).sum();
         let mut under_way = 0;
         for case in &self.cases {
             assert!(case.decisions <= 1, "decided twice");
@@ -415,19 +326,11 @@ impl World {
                 (Some(Decision::Confirmed), false) => sum(&case.give) - case.returned,
             };
             if case.intent.decision() == Some(Decision::Confirmed) {
-                assert_eq!(
-                    case.reserved,
-                    sum(&case.take),
-                    "confirmed without all reserved"
-                );
+                assert_eq!(case.reserved, sum(&case.take), "confirmed without all reserved");
             }
         }
         let balance = self.put_in - self.taken_out - self.written_off;
-        assert_eq!(
-            stock + in_orders + under_way,
-            balance,
-            "pieces were lost or invented"
-        );
+        assert_eq!(stock + in_orders + under_way, balance, "pieces were lost or invented");
     }
 }
 

@@ -6,11 +6,7 @@ use super::*;
 use crate::test_support::*;
 use crate::{Aggregate, IntentEvent};
 
-const SHORT: RejectReason = RejectReason::Short {
-    product_id: id(7),
-    asked: 2,
-    left: 1,
-};
+const SHORT: RejectReason = RejectReason::Short { product_id: id(7), asked: 2, left: 1 };
 const OPENED: Input = Input::Opened { ticket: ticket(9) };
 const CONFIRMED: Input = Input::Decided(Decision::Confirmed);
 
@@ -23,30 +19,20 @@ fn saga() -> OrderSaga {
 
 fn reserving() -> OrderSaga {
     let mut saga = saga();
-    assert_eq!(
-        saga.advance(OPENED),
-        [Step::Reserve(line(1, 2)), Step::Reserve(line(2, 3))]
-    );
+    assert_eq!(saga.advance(OPENED), [Step::Reserve(line(1, 2)), Step::Reserve(line(2, 3))]);
     saga
 }
 
 fn reserved(number: u128) -> Input {
-    Input::Reserved {
-        inventory_id: id(number),
-    }
+    Input::Reserved { inventory_id: id(number) }
 }
 
 fn refused(number: u128, reason: RejectReason) -> Input {
-    Input::ReserveRefused {
-        inventory_id: id(number),
-        reason,
-    }
+    Input::ReserveRefused { inventory_id: id(number), reason }
 }
 
 fn unknown(number: u128) -> Input {
-    Input::ReserveUnknown {
-        inventory_id: id(number),
-    }
+    Input::ReserveUnknown { inventory_id: id(number) }
 }
 
 fn rejected(reason: RejectReason) -> Input {
@@ -54,27 +40,19 @@ fn rejected(reason: RejectReason) -> Input {
 }
 
 fn released(number: u128) -> Input {
-    Input::Released {
-        inventory_id: id(number),
-    }
+    Input::Released { inventory_id: id(number) }
 }
 
 fn returned(number: u128) -> Input {
-    Input::Returned {
-        inventory_id: id(number),
-    }
+    Input::Returned { inventory_id: id(number) }
 }
 
 fn no_record(number: u128) -> Input {
-    Input::NoRecord {
-        inventory_id: id(number),
-    }
+    Input::NoRecord { inventory_id: id(number) }
 }
 
 fn close(written_off: &[Line]) -> Step {
-    Step::Close {
-        written_off: written_off.to_vec(),
-    }
+    Step::Close { written_off: written_off.to_vec() }
 }
 
 const NONE: [Step; 0] = [];
@@ -89,10 +67,7 @@ fn all_goes_well() {
     assert_eq!(saga.advance(CONFIRMED), [Step::Return(line(3, 4))]);
     assert_eq!(saga.decision(), Some(Decision::Confirmed));
     assert_eq!(saga.advance(returned(3)), [close(&[])]);
-    assert_eq!(
-        saga.advance(Input::Closed),
-        [Step::Finished(SagaResult::Confirmed)]
-    );
+    assert_eq!(saga.advance(Input::Closed), [Step::Finished(SagaResult::Confirmed)]);
 }
 
 #[test]
@@ -101,10 +76,7 @@ fn a_confirmation_with_nothing_to_give_needs_no_closing() {
     saga.start();
     saga.advance(OPENED);
     assert_eq!(saga.advance(reserved(1)), [Step::Confirm]);
-    assert_eq!(
-        saga.advance(CONFIRMED),
-        [Step::Finished(SagaResult::Confirmed)]
-    );
+    assert_eq!(saga.advance(CONFIRMED), [Step::Finished(SagaResult::Confirmed)]);
 }
 
 #[test]
@@ -131,17 +103,11 @@ fn a_rejection_releases_every_line_whose_door_is_not_known_to_be_shut() {
     assert_eq!(saga.advance(rejected(SHORT)), release);
     assert_eq!(saga.advance(released(1)), NONE);
     assert_eq!(saga.advance(released(2)), [close(&[])]);
-    assert_eq!(
-        saga.advance(Input::Closed),
-        [Step::Finished(SagaResult::Rejected(SHORT))]
-    );
+    assert_eq!(saga.advance(Input::Closed), [Step::Finished(SagaResult::Rejected(SHORT))]);
 
     let mut saga = reserving();
     saga.advance(refused(1, RejectReason::Abandoned));
-    assert_eq!(
-        saga.advance(unknown(2)),
-        [Step::Reject(RejectReason::Abandoned)]
-    );
+    assert_eq!(saga.advance(unknown(2)), [Step::Reject(RejectReason::Abandoned)]);
     let steps = saga.advance(rejected(RejectReason::Abandoned));
     assert_eq!(steps, [Step::Release(line(2, 3))]);
 }
@@ -152,34 +118,22 @@ fn a_rejection_with_nothing_to_release_is_closed_all_the_same() {
     saga.start();
     saga.advance(OPENED);
     saga.advance(refused(1, RejectReason::Abandoned));
-    assert_eq!(
-        saga.advance(rejected(RejectReason::Abandoned)),
-        [close(&[])]
-    );
+    assert_eq!(saga.advance(rejected(RejectReason::Abandoned)), [close(&[])]);
 }
 
 #[test]
 fn what_may_have_been_reserved_is_no_ground_to_confirm() {
     let mut saga = reserving();
     saga.advance(unknown(1));
-    assert_eq!(
-        saga.advance(reserved(2)),
-        [Step::Reject(RejectReason::Failed)]
-    );
+    assert_eq!(saga.advance(reserved(2)), [Step::Reject(RejectReason::Failed)]);
     assert_eq!(saga.advance(reserved(1)), NONE, "too late");
 }
 
 #[test]
 fn the_reason_does_not_depend_on_the_order_of_the_answers() {
-    for answers in [
-        [refused(2, SHORT), unknown(1)],
-        [unknown(1), refused(2, SHORT)],
-    ] {
+    for answers in [[refused(2, SHORT), unknown(1)], [unknown(1), refused(2, SHORT)]] {
         let mut saga = reserving();
-        let steps: Vec<_> = answers
-            .into_iter()
-            .flat_map(|input| saga.advance(input))
-            .collect();
+        let steps: Vec<_> = answers.into_iter().flat_map(|input| saga.advance(input)).collect();
         assert_eq!(steps, [Step::Reject(SHORT)]);
     }
 }
@@ -190,10 +144,7 @@ fn whoever_lost_obeys() {
     saga.advance(reserved(1));
     assert_eq!(saga.advance(reserved(2)), [Step::Confirm]);
     let steps = saga.advance(rejected(RejectReason::Abandoned));
-    assert_eq!(
-        steps,
-        [Step::Release(line(1, 2)), Step::Release(line(2, 3))]
-    );
+    assert_eq!(steps, [Step::Release(line(1, 2)), Step::Release(line(2, 3))]);
 
     let mut saga = reserving();
     saga.advance(reserved(1));
@@ -205,19 +156,14 @@ fn whoever_lost_obeys() {
 fn a_decision_of_another_ends_the_reserving() {
     let mut saga = reserving();
     let steps = saga.advance(rejected(RejectReason::Abandoned));
-    assert_eq!(
-        steps,
-        [Step::Release(line(1, 2)), Step::Release(line(2, 3))]
-    );
+    assert_eq!(steps, [Step::Release(line(1, 2)), Step::Release(line(2, 3))]);
     assert_eq!(saga.advance(reserved(1)), NONE);
 }
 
 #[test]
 fn an_intent_that_was_barred_is_left_alone() {
     let mut saga = saga();
-    let finished = [Step::Finished(SagaResult::Rejected(
-        RejectReason::Abandoned,
-    ))];
+    let finished = [Step::Finished(SagaResult::Rejected(RejectReason::Abandoned))];
     assert_eq!(saga.advance(rejected(RejectReason::Abandoned)), finished);
 }
 
@@ -226,10 +172,7 @@ fn an_order_that_changed_meanwhile_rejects_the_intent() {
     let mut saga = reserving();
     saga.advance(reserved(1));
     saga.advance(reserved(2));
-    assert_eq!(
-        saga.advance(Input::DecisionStale),
-        [Step::Reject(RejectReason::Stale)]
-    );
+    assert_eq!(saga.advance(Input::DecisionStale), [Step::Reject(RejectReason::Stale)]);
     assert_eq!(saga.advance(Input::DecisionStale), NONE);
 }
 
@@ -250,11 +193,7 @@ fn what_finds_no_record_is_written_off() {
 
 fn found(events: &[IntentEvent]) -> OrderSaga {
     let (take, give) = (vec![line(1, 2), line(2, 3)], vec![line(3, 4)]);
-    let opened = IntentEvent::IntentOpened {
-        id: id(5),
-        take,
-        give,
-    };
+    let opened = IntentEvent::IntentOpened { id: id(5), take, give };
     let intent = Intent::default().evolve(&opened);
     OrderSaga::resume(&events.iter().fold(intent, Intent::evolve), ticket(9))
 }
@@ -266,47 +205,30 @@ fn whoever_finds_an_undecided_intent_rejects_it() {
     assert_eq!(saga.start(), [Step::Reject(RejectReason::Abandoned)]);
     assert_eq!(saga.start(), NONE);
     let steps = saga.advance(rejected(RejectReason::Abandoned));
-    assert_eq!(
-        steps,
-        [Step::Release(line(1, 2)), Step::Release(line(2, 3))]
-    );
+    assert_eq!(steps, [Step::Release(line(1, 2)), Step::Release(line(2, 3))]);
 
     let mut saga = found(&[]);
     saga.start();
-    assert_eq!(
-        saga.advance(CONFIRMED),
-        [Step::Return(line(3, 4))],
-        "it came too late"
-    );
+    assert_eq!(saga.advance(CONFIRMED), [Step::Return(line(3, 4))], "it came too late");
 }
 
 #[test]
 fn whoever_finds_a_decided_intent_finishes_it() {
     let reject = IntentEvent::IntentRejected { reason: SHORT };
     let confirm = IntentEvent::IntentConfirmed {};
-    let close = IntentEvent::IntentClosed {
-        written_off: vec![],
-    };
+    let close = IntentEvent::IntentClosed { written_off: vec![] };
     let steps = [Step::Release(line(1, 2)), Step::Release(line(2, 3))];
     assert_eq!(found(std::slice::from_ref(&reject)).start(), steps);
-    assert_eq!(
-        found(std::slice::from_ref(&confirm)).start(),
-        [Step::Return(line(3, 4))]
-    );
+    assert_eq!(found(std::slice::from_ref(&confirm)).start(), [Step::Return(line(3, 4))]);
     let finished = [Step::Finished(SagaResult::Rejected(SHORT))];
     assert_eq!(found(&[reject, close.clone()]).start(), finished);
-    assert_eq!(
-        found(&[confirm, close]).start(),
-        [Step::Finished(SagaResult::Confirmed)]
-    );
+    assert_eq!(found(&[confirm, close]).start(), [Step::Finished(SagaResult::Confirmed)]);
 }
 
 #[test]
 fn an_intent_that_is_not_there_is_as_good_as_abandoned() {
     let mut saga = OrderSaga::resume(&Intent::default(), ticket(9));
-    let finished = [Step::Finished(SagaResult::Rejected(
-        RejectReason::Abandoned,
-    ))];
+    let finished = [Step::Finished(SagaResult::Rejected(RejectReason::Abandoned))];
     assert_eq!(saga.start(), finished);
 }
 

@@ -57,19 +57,11 @@ impl World {
                 let _ = self.stock(record, &InventoryCommand::Increase { pieces });
             }
             90 => {
-                let _ = self.stock(
-                    record,
-                    &InventoryCommand::Decrease {
-                        pieces: b as u64 % 5,
-                    },
-                );
+                let _ = self.stock(record, &InventoryCommand::Decrease { pieces: b as u64 % 5 });
             }
             91 => {
                 let product_id = id((a % PRODUCTS) as u128);
-                let draft = InventoryDraft {
-                    product_id,
-                    amount: pieces(b as u64 % 9),
-                };
+                let draft = InventoryDraft { product_id, amount: pieces(b as u64 % 9) };
                 let _ = self.stock(record, &InventoryCommand::SetAmount { draft });
             }
             92..=93 => {
@@ -112,11 +104,7 @@ impl World {
             let before: Vec<_> = self.records.values().map(Inventory::amount).collect();
             self.perform(&request);
             let after: Vec<_> = self.records.values().map(Inventory::amount).collect();
-            assert!(
-                opens || before == after,
-                "{:?} found a door open",
-                request.step
-            );
+            assert!(opens || before == after, "{:?} found a door open", request.step);
             self.check();
         }
     }

@@ -7,160 +7,28 @@
 //! of appends breaks at its first refusal: then the entity loads again and decides again whatever
 //! is not answered, a bounded number of times.
 
+mod entities;
+mod message;
+mod pending;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ordershop_store::{EntityWrite, EntryId, EventLog, Outcome, Refusal, Transaction, UniqueKey};
-use ordershop_supervisors::{
-    AskError, Birth, ChildSpec, Context, DynamicBuilder, DynamicHandle, Failure, Message, Process,
-    Receive, ReplyTo,
-};
+use ordershop_store::{EventLog, Outcome, Refusal, Transaction};
+use ordershop_supervisors::{Context, Failure, Process, Receive, ReplyTo};
 use uuid::Uuid;
 
+use self::message::InspectOf;
+use self::pending::{Answer, Asked, ExecuteReply, Pending, Progress};
 use super::replay::{Replayed, replay};
 use super::{AppendError, EventSourced, JournalHandle, ReplayError, decide, fault};
 
+pub use self::entities::Entities;
+pub use self::message::{EntityOptions, EntityState, Execute, ExecuteError, Executed};
+
 /// How often a command is decided again after a conflict with another writer.
 const MAX_DECISIONS: u32 = 8;
-
-/// Settings of the entities of one topic.
-#[derive(Clone, Copy, Debug)]
-pub struct EntityOptions {
-    /// An entity that got no message for this long goes away.
-    pub idle_timeout: Duration,
-    /// How many commands an entity holds unanswered at most; more are refused at once.
-    pub max_pending: usize,
-}
-
-impl Default for EntityOptions {
-    fn default() -> Self {
-        Self { idle_timeout: Duration::from_mins(1), max_pending: 4096 }
-    }
-}
-
-/// Carries out a command.
-#[derive(Clone, Debug)]
-pub struct Execute<A: EventSourced> {
-    /// The command's id, from which its events' ids derive.
-    pub command_id: Uuid,
-    /// The command.
-    pub command: A::Command,
-    /// Writes to other entities of the topic that are accepted or refused together with this one.
-    pub companions: Vec<EntityWrite>,
-}
-
-impl<A: EventSourced> Message for Execute<A> {
-    type Reply = Result<Executed, ExecuteError<A::Rejection>>;
-}
-
-/// A command that was carried out, durably.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Executed {
-    /// The id of its last event; `None` where it led to none, being carried out before.
-    pub position: Option<EntryId>,
-}
-
-/// Asks for the durable state.
-#[derive(Clone, Copy, Debug)]
-pub struct Inspect;
-
-/// An entity's durable state.
-#[derive(Clone, Debug)]
-pub struct EntityState<A> {
-    /// The state.
-    pub state: A,
-    /// How many events it has.
-    pub version: u64,
-    /// The id of the last of them.
-    pub last_event: Option<Uuid>,
-}
-
-/// The message `Inspect` for an entity of that type.
-struct InspectOf<A>(std::marker::PhantomData<fn() -> A>);
-
-impl<A: EventSourced> Message for InspectOf<A> {
-    type Reply = EntityState<A>;
-}
-
-/// Why a command was not carried out.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum ExecuteError<R: std::error::Error + 'static> {
-    /// The aggregate refuses it.
-    #[error(transparent)]
-    Rejected(R),
-    /// A unique key that it needs is held by another entity.
-    #[error("key {key} is held by {holder}")]
-    Taken {
-        /// The key.
-        key: UniqueKey,
-        /// Who holds it.
-        holder: Uuid,
-    },
-    /// A companion write was refused: that entity has changed.
-    #[error("companion {0} has changed")]
-    CompanionChanged(Uuid),
-    /// Other writers were faster, every time.
-    #[error("other writers were faster {MAX_DECISIONS} times")]
-    Contended,
-    /// It cannot be carried out now, and was not.
-    #[error("unavailable: {0}")]
-    Unavailable(String),
-    /// It may have been carried out, or not.
-    #[error("the outcome is unknown: {0}")]
-    Unknown(String),
-}
-
-type ExecuteReply<A> = ReplyTo<Result<Executed, ExecuteError<<A as EventSourced>::Rejection>>>;
-
-/// What was asked, and who waits for it.
-enum Asked<A: EventSourced> {
-    Command { execute: Execute<A>, reply: ExecuteReply<A>, decisions: u32 },
-    State(ReplyTo<EntityState<A>>),
-}
-
-/// What is said to whoever asked.
-enum Answer<A: EventSourced> {
-    Executed(Result<Executed, ExecuteError<A::Rejection>>),
-    State(Box<EntityState<A>>),
-}
-
-/// How far the answer has come.
-enum Progress<A: EventSourced> {
-    Undecided,
-    /// Decided; its append has no outcome yet.
-    InFlight,
-    /// Decided, without an event, on a state that may be behind the log.
-    Unverified(Answer<A>),
-    Done(Answer<A>),
-}
-
-impl<A: EventSourced> Progress<A> {
-    fn refused(error: ExecuteError<A::Rejection>) -> Self {
-        Self::Done(Answer::Executed(Err(error)))
-    }
-
-    /// Whether it stays as it is when the entity loads again: whatever was decided on a state that
-    /// never came to be is no answer.
-    fn is_final(&self) -> bool {
-        matches!(
-            self,
-            Self::Done(Answer::Executed(
-                Ok(Executed { position: Some(_) })
-                    | Err(ExecuteError::Taken { .. }
-                        | ExecuteError::CompanionChanged(_)
-                        | ExecuteError::Contended
-                        | ExecuteError::Unavailable(_)
-                        | ExecuteError::Unknown(_))
-            ))
-        )
-    }
-}
-
-struct Pending<A: EventSourced> {
-    asked: Asked<A>,
-    progress: Progress<A>,
-}
 
 /// The process of one entity.
 pub struct Entity<A: EventSourced> {
@@ -458,58 +326,5 @@ impl<A: EventSourced> Receive<InspectOf<A>> for Entity<A> {
     ) -> Result<(), Failure> {
         self.push(Asked::State(reply), ctx);
         Ok(())
-    }
-}
-
-/// The way to the entities of one type.
-pub struct Entities<A: EventSourced>(DynamicHandle<Uuid, Entity<A>>);
-
-impl<A: EventSourced> Clone for Entities<A> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<A: EventSourced> Entities<A> {
-    /// All entities of that type, as a child for a supervisor, and the handle to them.
-    pub fn child(
-        log: Arc<dyn EventLog>,
-        journal: JournalHandle,
-        options: EntityOptions,
-        children: DynamicBuilder<Uuid, Entity<A>>,
-    ) -> (Self, ChildSpec) {
-        let (handle, spec) = children.factory(move |id: Uuid, _: Birth<Entity<A>>| {
-            Entity::load(id, Arc::clone(&log), journal.clone(), options)
-        });
-        (Self(handle), spec)
-    }
-
-    /// Has an entity carry out a command; waits until it is durable.
-    pub async fn execute(
-        &self,
-        entity_id: Uuid,
-        execute: Execute<A>,
-    ) -> Result<Executed, ExecuteError<A::Rejection>> {
-        match self.0.ask(&entity_id, execute).await {
-            Ok(result) => result,
-            Err(AskError::Lost(reason)) => Err(ExecuteError::Unknown(reason.to_string())),
-            Err(undelivered) => Err(ExecuteError::Unavailable(undelivered.to_string())),
-        }
-    }
-
-    /// How many entities are in use.
-    pub fn in_use(&self) -> usize {
-        self.0.len()
-    }
-
-    /// The durable state of an entity.
-    pub async fn inspect(
-        &self,
-        entity_id: Uuid,
-    ) -> Result<EntityState<A>, ExecuteError<A::Rejection>> {
-        self.0
-            .ask(&entity_id, InspectOf(std::marker::PhantomData))
-            .await
-            .map_err(|error| ExecuteError::Unavailable(error.to_string()))
     }
 }
