@@ -10,6 +10,8 @@
 //! | [`tree`] | the supervision tree, top to bottom |
 //! | [`http`] | commands and queries over HTTP |
 //! | [`mail`] | how mails leave the house |
+//! | [`logging`], [`progress`], [`exit`] | what the program says, and how it ends |
+//! | [`clock`] | the edge to time and chance |
 
 pub mod cli;
 pub mod clock;
@@ -17,6 +19,7 @@ pub mod exit;
 pub mod http;
 pub mod logging;
 pub mod mail;
+pub mod progress;
 pub mod serve;
 pub mod settings;
 pub mod tree;

@@ -12,6 +12,7 @@ use ordershop_supervisors::Tree;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Exit;
+use crate::progress::Progress;
 use crate::settings::{Settings, StoreUrl};
 use crate::{mail, tree};
 
@@ -31,11 +32,13 @@ async fn serve(settings: &Settings) -> Result<(), Exit> {
     })?;
 
     let shop = tree::shop(tree::Ground { log: Arc::clone(&log) as _, mail, listener });
+    let starting = Progress::begin("starting: the queries catch up with the log");
     let started = tokio::select! {
         started = Tree::start(shop) => started,
         () = signals.next() => return Ok(()),
     };
     let tree = started.map_err(|error| Exit::Broken(format!("the shop cannot start: {error}")))?;
+    drop(starting);
     greet(&format!(
         "OrderShop {version} is open\n  \
            http   http://{address}\n  \
@@ -71,6 +74,7 @@ fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
 }
 
 fn open(folder: &Path) -> Result<Embedded, Exit> {
+    let opening = Progress::begin(format!("reading the log in {}", folder.display()));
     let log = Embedded::open(folder, &topics::ALL, Options::default()).map_err(|error| {
         let advice = match &error {
             LogError::Locked(_) => "stop the shop that uses it, or name another --store",
@@ -82,6 +86,13 @@ fn open(folder: &Path) -> Result<Embedded, Exit> {
         };
         Exit::unusable(error, advice)
     })?;
+    drop(opening);
+    let opened = log.opened();
+    tracing::info!(entries = opened.entries, bytes = opened.bytes, "opened the log");
+    if opened.torn_bytes_cut > 0 {
+        let bytes = opened.torn_bytes_cut;
+        tracing::warn!(bytes, "cut an unfinished batch, never acknowledged, off the log's end");
+    }
     Ok(log)
 }
 

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 use ordershop_actors::shop::Invalid;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 
 use super::problem::{Kind, Problem};
@@ -105,6 +105,8 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         Err(error) => {
             let path = error.path().clone();
             let error = error.into_inner();
+            // A wrong field may stand before what is no JSON at all.
+            serde_json::from_str::<IgnoredAny>(text).map_err(malformed)?;
             match error.classify() {
                 Category::Data => Err(Problem::invalid(locate(&path, &error.to_string()))),
                 Category::Syntax | Category::Eof | Category::Io => Err(malformed(error)),
