@@ -15,6 +15,8 @@ pub fn start(settings: &Settings) -> Result<(), Exit> {
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
+        // A stderr that cannot be written must not end the shop; there is nobody to tell.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Text => logs.init(),

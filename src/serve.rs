@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Exit;
 use crate::progress::Progress;
-use crate::settings::{Settings, StoreUrl};
+use crate::settings::{HttpAddress, Settings, StoreUrl};
 use crate::{mail, tree};
 
 /// Runs the shop until it is told to stop, or breaks.
@@ -67,8 +67,9 @@ fn greet(text: &str) {
 }
 
 fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
-    TcpListener::bind(settings.http).map_err(|error| {
-        let what = format!("cannot listen on {}: {error}", settings.http);
+    let HttpAddress(address) = settings.http;
+    TcpListener::bind(address).map_err(|error| {
+        let what = format!("cannot listen on {address}: {error}");
         Exit::unusable(what, "stop what uses it, or name another address with --http ADDRESS:PORT")
     })
 }

@@ -3,7 +3,7 @@
 //! A flag wins over the environment, the environment over the file, the file over the default.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -31,7 +31,7 @@ pub struct Settings {
         default = "127.0.0.1:5000",
         layer_attr(arg(long, value_name = "ADDRESS"))
     )]
-    pub http: SocketAddr,
+    pub http: HttpAddress,
 
     /// Where mails go: `file:FOLDER` writes each as one file, `none` accepts and drops them
     #[config(
@@ -57,10 +57,11 @@ pub struct Settings {
     )]
     pub log_format: LogFormat,
 
-    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,ordershop=debug`
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter by module; clients'
+    /// malformed requests are left out unless the filter names them
     #[config(
         env = "ORDERSHOP_LOG",
-        default = "warn",
+        default = "warn,actix_http=off",
         layer_attr(arg(long, value_name = "FILTER"))
     )]
     pub log: String,
@@ -153,6 +154,11 @@ pub enum StoreUrl {
     Embedded(PathBuf),
 }
 
+/// An address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HttpAddress(pub SocketAddr);
+
 /// Where mails go.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -190,6 +196,23 @@ impl FromStr for StoreUrl {
                 expected: "`embedded:FOLDER`, as in `embedded:./data`",
             }),
         }
+    }
+}
+
+impl FromStr for HttpAddress {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        // `localhost` is a name that every machine knows without asking another one.
+        let address = match text.strip_prefix("localhost:") {
+            Some(_) => text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next()),
+            None => text.parse().ok(),
+        };
+        address.map(Self).ok_or_else(|| BadValue {
+            value: text.to_owned(),
+            what: "address for HTTP",
+            expected: "an IP address and a port, as in `127.0.0.1:5000` or `[::1]:5000`",
+        })
     }
 }
 
@@ -257,7 +280,7 @@ macro_rules! from_text {
     };
 }
 
-from_text!(StoreUrl, MailUrl, MailDomain, LogFormat);
+from_text!(StoreUrl, HttpAddress, MailUrl, MailDomain, LogFormat);
 
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

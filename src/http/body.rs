@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
@@ -12,9 +13,12 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAcce
 use serde_json::error::Category;
 
 use super::problem::{Kind, Problem};
+use super::traffic::Traffic;
 
 /// The largest body that is read, in bytes.
 pub(super) const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
+/// How long a body may take to come.
+const BODY_PATIENCE: Duration = Duration::from_secs(20);
 /// How many elements a batch holds at most.
 pub(super) const MAX_BATCH: usize = 10_000;
 
@@ -39,12 +43,31 @@ pub(super) async fn read(request: &HttpRequest, payload: web::Payload) -> Result
     if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
         return Err(too_large());
     }
-    match payload.to_bytes_limited(MAX_BODY_BYTES).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) => {
-            Err(Problem::new(Kind::Malformed, format!("the body did not come whole: {error}")))
+    let traffic = request.app_data::<web::Data<Traffic>>();
+    let closed = async {
+        match traffic {
+            Some(traffic) => traffic.until_closed().await,
+            None => std::future::pending().await,
         }
-        Err(_) => Err(too_large()),
+    };
+    tokio::select! {
+        body = tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(MAX_BODY_BYTES)) => {
+            match body {
+                Ok(Ok(Ok(body))) => Ok(body),
+                Ok(Ok(Err(error))) => {
+                    let detail = format!("the body did not come whole: {error}");
+                    Err(Problem::new(Kind::Malformed, detail))
+                }
+                Ok(Err(_)) => Err(too_large()),
+                Err(_) => {
+                    let seconds = BODY_PATIENCE.as_secs();
+                    let detail = format!("the body did not come whole within {seconds} seconds");
+                    Err(Problem::new(Kind::TooSlow, detail))
+                }
+            }
+        }
+        // Nothing of it was begun, and its client may take for ever.
+        () = closed => Err(Problem::closing()),
     }
 }
 

@@ -1,13 +1,9 @@
 //! Commands: create, replace and delete, alike for every topic.
 
-use std::collections::BTreeMap;
-
 use actix_web::{HttpRequest, HttpResponse, web};
 use ordershop_actors::shop::effects::{Mail, Purpose};
-use ordershop_actors::shop::{
-    Accepted, Direction, Invalid, ShopCommand, StockChange, Verb, topics,
-};
-use ordershop_domain::{Mailbox, OrderDraft, Pieces};
+use ordershop_actors::shop::{Accepted, Invalid, ShopCommand, StockChange, Verb, topics};
+use ordershop_domain::{Mailbox, Pieces};
 use ordershop_store::Topic;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -89,7 +85,8 @@ pub(super) async fn increase(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    adjust(&gateway, vec![change(&request, Direction::In)?]).await
+    let (product_id, pieces) = product_and_pieces(&request)?;
+    Ok(yes(&gateway.command(ShopCommand::Adjust(product_id, StockChange::In(pieces))).await?))
 }
 
 /// `POST /decr/{product_id}` and `/decr/{product_id}/{n}`.
@@ -97,7 +94,8 @@ pub(super) async fn decrease(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    adjust(&gateway, vec![change(&request, Direction::Out)?]).await
+    let (product_id, pieces) = product_and_pieces(&request)?;
+    take_out(&gateway, ShopCommand::Adjust(product_id, StockChange::Out(pieces))).await
 }
 
 /// `POST /decr_from_order`: takes the pieces of one or several orders out of stock, or none.
@@ -106,49 +104,37 @@ pub(super) async fn decrease_by_orders(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let orders: Vec<OrderDraft> = body::one_or_many(&body::read(&request, payload).await?)?;
-    let mut counts: BTreeMap<Uuid, u64> = BTreeMap::new();
-    for (product, pieces) in orders.iter().flat_map(|order| order.product_ids.counts()) {
-        *counts.entry(product).or_default() += pieces;
+    let orders = body::one_or_many(&body::read(&request, payload).await?)?;
+    take_out(&gateway, ShopCommand::TakeOut(orders)).await
+}
+
+/// Answers `true`, or `false` where the stock would go below zero.
+async fn take_out(gateway: &Gateway, command: ShopCommand) -> Result<HttpResponse, Problem> {
+    match gateway.command(command).await {
+        Ok(accepted) => Ok(yes(&accepted)),
+        Err(problem) if problem.is_conflict() => {
+            Ok(answer(&Accepted::default(), "false".to_owned()))
+        }
+        Err(problem) => Err(problem),
     }
-    let changes = counts
-        .into_iter()
-        .map(|(product_id, pieces)| {
-            let pieces = Pieces::new(pieces).map_err(|error| field("product_ids", &error))?;
-            Ok(StockChange { product_id, pieces, direction: Direction::Out })
-        })
-        .collect::<Result<_, Problem>>()?;
-    adjust(&gateway, changes).await
 }
 
-fn field(name: &str, error: &dyn std::error::Error) -> Problem {
-    Problem::invalid(Invalid { field: name.to_owned(), index: None, message: error.to_string() })
-}
-
-fn change(request: &HttpRequest, direction: Direction) -> Result<StockChange, Problem> {
+fn product_and_pieces(request: &HttpRequest) -> Result<(Uuid, Pieces), Problem> {
     let path = request.match_info();
     let product = path.get("product_id").unwrap_or_default();
     let product_id = product.parse().map_err(|_| {
         Problem::new(Kind::NotFound, format!("there is no product `{}`", shown(product)))
     })?;
+    let wrong =
+        |message: String| Problem::invalid(Invalid { field: "n".to_owned(), index: None, message });
     let pieces = match path.get("pieces") {
         None => 1,
-        Some(text) => text.parse().map_err(|error: std::num::ParseIntError| field("n", &error))?,
-    };
-    let pieces = Pieces::new(pieces).map_err(|error| field("n", &error))?;
-    Ok(StockChange { product_id, pieces, direction })
-}
-
-/// Answers `true`, or `false` where the stock would go below zero.
-async fn adjust(gateway: &Gateway, changes: Vec<StockChange>) -> Result<HttpResponse, Problem> {
-    let out = changes.iter().any(|change| change.direction == Direction::Out);
-    match gateway.command(ShopCommand::Adjust(changes)).await {
-        Ok(accepted) => Ok(yes(&accepted)),
-        Err(problem) if out && problem.is_conflict() => {
-            Ok(answer(&Accepted::default(), "false".to_owned()))
+        Some(text) => {
+            text.parse().map_err(|error: std::num::ParseIntError| wrong(error.to_string()))?
         }
-        Err(problem) => Err(problem),
-    }
+    };
+    let pieces = Pieces::new(pieces).map_err(|error| wrong(error.to_string()))?;
+    Ok((product_id, pieces))
 }
 
 /// The body of `POST /email`.

@@ -26,6 +26,8 @@ pub(super) enum Kind {
     MethodNotAllowed,
     /// 409: it conflicts with what is there.
     Conflict,
+    /// 408: the request did not come whole in time.
+    TooSlow,
     /// 413: it is larger than what is taken at once.
     TooLarge,
     /// 415: the content type is not JSON.
@@ -46,6 +48,7 @@ impl Kind {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => StatusCode::CONFLICT,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unavailable | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
@@ -61,6 +64,7 @@ impl Kind {
             Self::NotFound => "/problems/not-found",
             Self::MethodNotAllowed => "/problems/method-not-allowed",
             Self::Conflict => "/problems/conflict",
+            Self::TooSlow => "/problems/too-slow",
             Self::TooLarge => "/problems/too-large",
             Self::UnsupportedMediaType => "/problems/unsupported-media-type",
             Self::Unavailable => "/problems/unavailable",
@@ -75,6 +79,7 @@ impl Kind {
             Self::NotFound => "there is no such thing",
             Self::MethodNotAllowed => "this path does not take this method",
             Self::Conflict => "it conflicts with what is there",
+            Self::TooSlow => "the request did not come whole in time",
             Self::TooLarge => "it is too large",
             Self::UnsupportedMediaType => "it must be JSON",
             Self::Unavailable => "it cannot be done now, and was not done",
@@ -110,6 +115,11 @@ impl Problem {
         Self { kind, detail: detail.into(), field: None, index: None }
     }
 
+    /// The answer to whoever comes when the shop is about to stop.
+    pub(super) fn closing() -> Self {
+        Self::new(Kind::Unavailable, "the shop is closing")
+    }
+
     pub(super) fn is_conflict(&self) -> bool {
         self.kind == Kind::Conflict
     }
@@ -127,8 +137,9 @@ impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         let kind = match error {
             CommandError::Invalid(invalid) => return Self::invalid(invalid),
-            CommandError::NotFound { .. } => Kind::NotFound,
+            CommandError::NotFound(_) => Kind::NotFound,
             CommandError::Conflict(_) => Kind::Conflict,
+            CommandError::TooLarge(_) => Kind::TooLarge,
             CommandError::Unavailable(_) => Kind::Unavailable,
             CommandError::OutcomeUnknown(_) => Kind::OutcomeUnknown,
         };

@@ -1,7 +1,7 @@
 //! Every path of the shop.
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, web};
 
 use super::commands::{self, Billings, Customers, Inventory, Orders, Products, Resource};
 use super::problem::{Kind, Problem};
@@ -9,8 +9,8 @@ use super::queries;
 
 /// Mounts every path.
 pub(super) fn mount(app: &mut web::ServiceConfig) {
-    app.service(only_get("/orders/unbilled").route(web::get().to(queries::unbilled)));
-    app.service(only_get("/report").route(web::get().to(queries::report)));
+    app.service(only_get("/orders/unbilled").route(read().to(queries::unbilled)));
+    app.service(only_get("/report").route(read().to(queries::report)));
 
     resource::<Customers>(app, "/customer", "/customers");
     resource::<Products>(app, "/product", "/products");
@@ -37,23 +37,28 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
 /// The five verbs of a topic: the list and the creation by either name, the rest by id.
 fn resource<R: Resource>(app: &mut web::ServiceConfig, singular: &str, plural: &str) {
     app.service(
-        methods(plural, "GET, POST")
-            .route(web::get().to(queries::list::<R>))
+        methods(plural, "GET, HEAD, POST")
+            .route(read().to(queries::list::<R>))
             .route(web::post().to(commands::create::<R>)),
     );
     if singular != plural {
         app.service(only_post(singular).route(web::post().to(commands::create::<R>)));
     }
     app.service(
-        methods(&format!("{singular}/{{id}}"), "GET, PUT, DELETE")
-            .route(web::get().to(queries::one::<R>))
+        methods(&format!("{singular}/{{id}}"), "GET, HEAD, PUT, DELETE")
+            .route(read().to(queries::one::<R>))
             .route(web::put().to(commands::replace::<R>))
             .route(web::delete().to(commands::delete::<R>)),
     );
 }
 
+/// A query; HEAD is answered as GET is, without the body.
+fn read() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
 fn only_get(path: &str) -> actix_web::Resource {
-    methods(path, "GET")
+    methods(path, "GET, HEAD")
 }
 
 fn only_post(path: &str) -> actix_web::Resource {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use ordershop_actors::shop::effects::{Mail, MailTransport, TransportError};
 
-use super::MailForm;
+use super::{MailForm, MailFormError};
 
 /// A folder of mails.
 pub struct MailFolder {
@@ -37,29 +37,39 @@ impl MailFolder {
 
 impl Inner {
     fn write_all(&self, mails: &[Mail]) -> Result<(), TransportError> {
-        let mut written = false;
         for mail in mails {
-            written |= self.write(mail)?;
+            match self.form.message(mail) {
+                Ok(message) => {
+                    self.write(&format!("{}.eml", self.form.message_id(mail)), &message)?;
+                }
+                Err(error) => self.set_aside(mail, &error)?,
+            }
         }
-        if written {
-            File::open(&self.folder)?.sync_all()?;
-        }
+        // Also where all files are there: whoever wrote them may have died before this.
+        File::open(&self.folder)?.sync_all()?;
         Ok(())
     }
 
-    /// Writes one, unless it is there.
-    fn write(&self, mail: &Mail) -> Result<bool, TransportError> {
-        let name = format!("{}.eml", self.form.message_id(mail));
-        let path = self.folder.join(&name);
+    /// Keeps a mail that has no form, beside the others, so that it is not lost and holds nothing
+    /// up.
+    fn set_aside(&self, mail: &Mail, error: &MailFormError) -> Result<(), TransportError> {
+        let name = format!("{}.unsent.json", self.form.message_id(mail));
+        tracing::error!(to = %mail.to, %error, file = %name, "a mail cannot be put together");
+        self.write(&name, &serde_json::to_vec_pretty(mail)?)
+    }
+
+    /// Writes a file, unless it is there.
+    fn write(&self, name: &str, content: &[u8]) -> Result<(), TransportError> {
+        let path = self.folder.join(name);
         if path.try_exists()? {
-            return Ok(false);
+            return Ok(());
         }
         let unfinished = self.folder.join(format!(".{name}.unfinished"));
         let mut file = File::create(&unfinished)?;
-        file.write_all(&self.form.message(mail)?)?;
+        file.write_all(content)?;
         file.sync_data()?;
         fs::rename(&unfinished, &path)?;
-        Ok(true)
+        Ok(())
     }
 }
 

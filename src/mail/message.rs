@@ -1,10 +1,12 @@
 //! The form of a mail outside.
 //!
-//! Source: RFC 5322, "Internet Message Format".
+//! Sources: RFC 5322, "Internet Message Format"; RFC 2045, "MIME Part One"; for addresses beyond
+//! ASCII RFC 6532, "Internationalized Email Headers".
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use lettre::message::header::ContentType;
+use lettre::address::Envelope;
+use lettre::message::header::{ContentType, MIME_VERSION_1_0};
 use lettre::message::{Mailbox, Message};
 use ordershop_actors::shop::effects::Mail;
 
@@ -50,14 +52,19 @@ impl MailForm {
     /// The whole message; the same mail gives the same bytes.
     pub fn message(&self, mail: &Mail) -> Result<Vec<u8>, MailFormError> {
         let time = Duration::from_micros(u64::try_from(mail.time_us).unwrap_or_default());
+        let to = mailbox(&mail.to, None)?;
+        // Given, because it would be read from the header, by a narrower grammar than an address's.
+        let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.email.clone()])?;
         let message = Message::builder()
+            .envelope(envelope)
             .message_id(Some(format!("<{}>", self.message_id(mail))))
             .date(UNIX_EPOCH + time)
             .from(self.from.clone())
-            .to(mailbox(&mail.to, None)?)
+            .to(to)
             .subject(mail.purpose.subject())
+            .header(MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN)
-            .body(mail.text.clone())?;
+            .body(format!("{}\n", mail.text.trim_end_matches('\n')))?;
         Ok(message.formatted())
     }
 }
@@ -91,8 +98,26 @@ mod tests {
         assert!(message.contains(id), "{message}");
         assert!(message.contains("To: ann@customer.example\r\n"), "{message}");
         assert!(message.contains("Date: Tue, 14 Nov 2023 22:13:20 +0000\r\n"), "{message}");
+        assert!(message.contains("MIME-Version: 1.0\r\n"), "{message}");
         assert!(message.ends_with("Dear Ann,\r\n\r\nwelcome!\r\n"), "{message}");
         assert_eq!(form.message(&mail).unwrap(), message.as_bytes());
+    }
+
+    #[test]
+    fn every_address_that_a_customer_may_have_can_be_mailed() {
+        let form = MailForm::new(&"shop.example".parse().unwrap()).unwrap();
+        for text in ["a@[127.0.0.1]", "\"a b\"@localhost", "\"a,b\"@c.example", "ü@bücher.example"]
+        {
+            let customer = ordershop_domain::Mailbox::new(text).unwrap();
+            let mail = Mail {
+                event_id: Uuid::from_u128(7),
+                purpose: Purpose::Welcome,
+                time_us: 0,
+                to: customer.address(),
+                text: "Dear Ann,\n".to_owned(),
+            };
+            assert!(form.message(&mail).is_ok(), "{text}");
+        }
     }
 
     #[test]

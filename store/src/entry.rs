@@ -96,4 +96,7 @@ pub struct Entry {
     pub document: Arc<str>,
     /// The domain event, as JSON text.
     pub data: Arc<str>,
+    /// Whether it is the last of its transaction: a reader that stops elsewhere has seen a part of
+    /// what was written whole.
+    pub ends_transaction: bool,
 }

@@ -1,5 +1,6 @@
 //! The shop as a process of its own: started on a folder, asked over HTTP, stopped or killed by id.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -130,14 +131,28 @@ impl Shop {
         Err(shop.wait())
     }
 
+    /// The same, with a stderr to which nothing can be written, as on a full disk.
+    pub(crate) fn start_with_full_stderr(mut command: Command) -> Self {
+        let full = File::options().write(true).open("/dev/full").expect("Linux has one");
+        command.stderr(full);
+        let (mut shop, address) = Self::spawn_with_stderr(command);
+        shop.address = address.recv_timeout(PATIENCE).expect("the shop serves");
+        shop
+    }
+
     /// Starts the process; its address comes when it serves, and the sender goes when it ends.
     fn spawn(mut command: Command) -> (Self, Receiver<SocketAddr>) {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stderr(Stdio::piped());
+        Self::spawn_with_stderr(command)
+    }
+
+    fn spawn_with_stderr(mut command: Command) -> (Self, Receiver<SocketAddr>) {
+        command.stdout(Stdio::piped());
         let mut process = command.spawn().expect("the program can be started");
         let (stdout, address) = read_stdout(&mut process);
         let stderr = read_stderr(&mut process);
         let nowhere = SocketAddr::from(([0; 4], 0));
-        let shop = Self { process, address: nowhere, stdout: Some(stdout), stderr: Some(stderr) };
+        let shop = Self { process, address: nowhere, stdout: Some(stdout), stderr };
         (shop, address)
     }
 
@@ -262,14 +277,15 @@ fn read_stdout(process: &mut Child) -> (JoinHandle<String>, Receiver<SocketAddr>
     (reader, receiver)
 }
 
-fn read_stderr(process: &mut Child) -> JoinHandle<String> {
-    let mut stderr = process.stderr.take().expect("stderr is piped");
-    thread::spawn(move || {
+/// Keeps reading stderr, where it is piped.
+fn read_stderr(process: &mut Child) -> Option<JoinHandle<String>> {
+    let mut stderr = process.stderr.take()?;
+    Some(thread::spawn(move || {
         let mut all = Vec::new();
         // What could be read before an error is still worth showing.
         let _ = stderr.read_to_end(&mut all);
         String::from_utf8_lossy(&all).into_owned()
-    })
+    }))
 }
 
 /// The address in a line that holds `http://ADDRESS`.

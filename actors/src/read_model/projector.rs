@@ -1,5 +1,6 @@
 //! The projector: the one writer of the views.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +12,12 @@ use crate::runtime::{Handler, HandlerFuture};
 
 /// The handler that builds views from the public topics, merged.
 ///
-/// It begins with nothing, at every incarnation, and publishes a view after each batch.
+/// It begins with nothing, at every incarnation, and publishes a view after each batch; but never
+/// one that holds a part of a transaction.
 pub struct Projector {
     view: View,
+    /// The topics of which a transaction has begun and not ended.
+    open: BTreeSet<Topic>,
     views: Arc<watch::Sender<Arc<View>>>,
 }
 
@@ -47,7 +51,7 @@ pub enum ViewError {
 impl ReadModel {
     /// A projector of this read model, for an incarnation of the subscription.
     pub fn projector(&self) -> Projector {
-        Projector { view: View::default(), views: Arc::clone(&self.sender) }
+        Projector { view: View::default(), open: BTreeSet::new(), views: Arc::clone(&self.sender) }
     }
 
     /// The newest view.
@@ -86,8 +90,15 @@ impl Handler for Projector {
     fn handle(&mut self, entries: Arc<[Arc<Entry>]>) -> HandlerFuture {
         for entry in entries.iter() {
             self.view.apply(entry);
+            if entry.ends_transaction {
+                self.open.remove(&entry.topic);
+            } else {
+                self.open.insert(entry.topic);
+            }
         }
-        self.views.send_replace(Arc::new(self.view.clone()));
+        if self.open.is_empty() {
+            self.views.send_replace(Arc::new(self.view.clone()));
+        }
         Box::pin(std::future::ready(Ok(())))
     }
 }

@@ -28,6 +28,9 @@ pub enum AppendError {
     /// The journal has as much waiting as it takes; nothing was appended.
     #[error("too many appends are waiting")]
     Overloaded,
+    /// The journal is down at this moment; nothing was appended.
+    #[error("the journal is down")]
+    Down,
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -40,7 +43,7 @@ impl AppendError {
     /// Whether the transaction may be in the log all the same.
     pub const fn leaves_outcome_open(&self) -> bool {
         match self {
-            Self::Overloaded => false,
+            Self::Overloaded | Self::Down => false,
             Self::Log(error) => error.leaves_outcome_open(),
             Self::Lost => true,
         }
@@ -85,6 +88,8 @@ impl Journal {
         let (handle, spec) = cell.capacity(JOURNAL_CAPACITY).factory(move |_| {
             let log = Arc::clone(&log);
             async move {
+                // A log that takes no more appends takes this one neither.
+                log.append(Batch::default()).await.map_err(Failure::new)?;
                 Ok(Self {
                     log,
                     waiting: VecDeque::new(),
@@ -134,6 +139,10 @@ impl Journal {
                     }
                     for reply in cursor_replies {
                         reply.send(Err(AppendError::Log(error.clone())));
+                    }
+                    if error.leaves_outcome_open() {
+                        // Only opening the log again can tell; that is for the supervisor.
+                        return Err(Failure::new(error));
                     }
                 }
             }
@@ -187,12 +196,14 @@ impl JournalHandle {
         transaction: Transaction,
     ) -> impl Future<Output = Result<Outcome, AppendError>> + Send + use<> {
         let (answer, outcome) = oneshot::channel();
-        let accepted = self.0.tell(Append { transaction, answer });
+        let accepted = if self.0.is_running() {
+            self.0.tell(Append { transaction, answer }).map_err(|_| AppendError::Overloaded)
+        } else {
+            Err(AppendError::Down)
+        };
         async move {
-            match accepted {
-                Ok(()) => outcome.await.unwrap_or(Err(AppendError::Lost)),
-                Err(_) => Err(AppendError::Overloaded),
-            }
+            accepted?;
+            outcome.await.unwrap_or(Err(AppendError::Lost))
         }
     }
 
@@ -203,6 +214,9 @@ impl JournalHandle {
         topic: Topic,
         position: Position,
     ) -> Result<(), AppendError> {
+        if !self.0.is_running() {
+            return Err(AppendError::Down);
+        }
         let save = SaveCursor { name, topic, position };
         self.0.ask(save).await.map_err(|_| AppendError::Lost)?
     }

@@ -1,6 +1,6 @@
 //! Rebuilding an entity's state from its events.
 
-use ordershop_store::{Entry, EventLog, LogError, Topic};
+use ordershop_store::{Entry, EntryId, EventLog, LogError, Topic};
 use uuid::Uuid;
 
 use super::EventSourced;
@@ -17,6 +17,10 @@ pub struct Replayed<A> {
     pub version: u64,
     /// The id of the last of them.
     pub last_event: Option<Uuid>,
+    /// Where the first of them stands in the log.
+    pub first_position: Option<EntryId>,
+    /// Where the last of them stands in the log.
+    pub last_position: Option<EntryId>,
 }
 
 /// An entity that could not be rebuilt.
@@ -31,7 +35,7 @@ pub enum ReplayError {
         /// The topic.
         topic: Topic,
         /// The entry's id.
-        id: ordershop_store::EntryId,
+        id: EntryId,
         /// The event's kind, as the entry says.
         kind: String,
         /// What is wrong with its text.
@@ -40,6 +44,17 @@ pub enum ReplayError {
 }
 
 impl<A: EventSourced> Replayed<A> {
+    /// An entity without events.
+    pub fn nothing() -> Self {
+        Self {
+            state: A::default(),
+            version: 0,
+            last_event: None,
+            first_position: None,
+            last_position: None,
+        }
+    }
+
     /// The entity after one more entry of its own.
     pub fn after(self, entry: &Entry) -> Result<Self, ReplayError> {
         let event = decode::<A>(entry)?;
@@ -47,6 +62,8 @@ impl<A: EventSourced> Replayed<A> {
             state: self.state.evolve(&event),
             version: entry.version,
             last_event: Some(entry.event_id),
+            first_position: self.first_position.or(Some(entry.id)),
+            last_position: Some(entry.id),
         })
     }
 }
@@ -65,7 +82,7 @@ pub async fn replay<A: EventSourced>(
     log: &dyn EventLog,
     entity_id: Uuid,
 ) -> Result<Replayed<A>, ReplayError> {
-    let mut entity = Replayed { state: A::default(), version: 0, last_event: None };
+    let mut entity = Replayed::nothing();
     loop {
         let page = log.read_entity(A::TOPIC, entity_id, entity.version, REPLAY_PAGE).await?;
         for entry in &page.entries {

@@ -139,9 +139,11 @@ impl<H: Handler> Subscription<H> {
         self.saving = true;
         ctx.after(CURSOR_INTERVAL, |subscription, ctx| {
             let (save, finished) = subscription.save();
-            ctx.spawn(save, |subscription, (), ctx| {
+            ctx.spawn(save, |subscription, saved, ctx| {
                 subscription.saving = false;
-                subscription.saved = finished;
+                if saved {
+                    subscription.saved = finished;
+                }
                 if subscription.saved != subscription.finished {
                     subscription.save_soon(ctx);
                 }
@@ -151,8 +153,8 @@ impl<H: Handler> Subscription<H> {
         });
     }
 
-    /// Saves how far it has come, and says what that is.
-    fn save(&self) -> (impl Future<Output = ()> + use<H>, Positions) {
+    /// Saves how far it has come, and says what that is; gives whether it was saved.
+    fn save(&self) -> (impl Future<Output = bool> + use<H>, Positions) {
         let (journal, name) = (self.journal.clone(), Arc::clone(&self.options.name));
         let finished = self.finished.clone();
         let changed: Vec<_> = finished
@@ -162,10 +164,12 @@ impl<H: Handler> Subscription<H> {
         let save = async move {
             for (topic, position) in changed {
                 if let Err(error) = journal.save_cursor(Arc::clone(&name), topic, position).await {
-                    // The events come again after a restart; handlers are idempotent.
-                    tracing::warn!(subscriber = %name, %error, "cannot save the cursor");
+                    // Until it is saved, the events would come again; handlers are idempotent.
+                    tracing::warn!(subscriber = %name, %error, "cannot save the cursor yet");
+                    return false;
                 }
             }
+            true
         };
         (save, finished)
     }
@@ -200,7 +204,7 @@ impl<H: Handler> Process for Subscription<H> {
     fn stopping(&mut self, ctx: &mut Context<'_, Self>) {
         if self.options.start == Start::Cursor && self.saved != self.finished {
             let (save, _) = self.save();
-            ctx.pause(save, |_, (), _| Ok(()));
+            ctx.pause(save, |_, _, _| Ok(()));
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The command bus: reaches the service of a command, wherever it runs.
 
-use std::sync::Arc;
-
 use ordershop_domain::{
     Billing, BillingDraft, Customer, CustomerDraft, Inventory, InventoryDraft, OrderDraft, Product,
     ProductDraft,
@@ -12,7 +10,7 @@ use uuid::Uuid;
 
 use super::adjust::{AdjustStock, StockChange};
 use super::effects::{Mail, MsgHandle};
-use super::order::OrderCommands;
+use super::order::{OrderCommands, TakeOut};
 use super::{Accepted, CommandError, EntityCommands, Serve, Service, Verb};
 
 /// Everything that the shop can be asked to do.
@@ -28,9 +26,11 @@ pub enum ShopCommand {
     Orders(Verb<OrderDraft>),
     /// Billings.
     Billings(Verb<BillingDraft>),
-    /// Put pieces into stock or take them out, all or nothing. Where the stock would go below
-    /// zero, nothing is done, and the answer is a [`CommandError::Conflict`].
-    Adjust(Vec<StockChange>),
+    /// Put pieces of a product into stock or take them out. Where the stock would go below zero,
+    /// nothing is done, and the answer is a [`CommandError::Conflict`].
+    Adjust(Uuid, StockChange),
+    /// Take the pieces of these orders out of stock, all or none, without placing the orders.
+    TakeOut(Vec<OrderDraft>),
     /// Send a mail.
     Email(Mail),
 }
@@ -96,9 +96,10 @@ impl CommandBus for LocalBus {
             ShopCommand::Inventory(verb) => ask(&self.inventory, serve(command_id, time_us, verb)),
             ShopCommand::Orders(verb) => ask(&self.orders, serve(command_id, time_us, verb)),
             ShopCommand::Billings(verb) => ask(&self.billings, serve(command_id, time_us, verb)),
-            ShopCommand::Adjust(changes) => {
-                ask(&self.inventory, AdjustStock { command_id, changes: Arc::from(changes) })
+            ShopCommand::Adjust(product_id, change) => {
+                ask(&self.inventory, AdjustStock { command_id, product_id, change })
             }
+            ShopCommand::TakeOut(orders) => ask(&self.orders, TakeOut { command_id, orders }),
             ShopCommand::Email(mail) => {
                 let msg = self.msg.clone();
                 Box::pin(async move { msg.accept(vec![mail]).await.map(|()| Accepted::default()) })

@@ -1,7 +1,7 @@
 //! What a service can be asked to do, and how it answers.
 
 use ordershop_domain::{Reject, RejectionKind};
-use ordershop_store::{EntryId, Topic};
+use ordershop_store::{EntryId, Refusal, Topic};
 use ordershop_supervisors::Message;
 use uuid::Uuid;
 
@@ -66,19 +66,17 @@ pub struct Invalid {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// There is no such entity.
-    #[error("there is no {topic} {id}")]
-    NotFound {
-        /// The topic.
-        topic: Topic,
-        /// The id that was asked for.
-        id: Uuid,
-    },
+    #[error("{0}")]
+    NotFound(String),
     /// What was sent is wrong, or refers to something that does not exist.
     #[error("{}: {}", .0.field, .0.message)]
     Invalid(Invalid),
     /// It conflicts with what is there.
     #[error("{0}")]
     Conflict(String),
+    /// It is more than can be carried out at once.
+    #[error("{0}")]
+    TooLarge(String),
     /// It cannot be carried out now, and was not.
     #[error("{0}")]
     Unavailable(String),
@@ -88,10 +86,15 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// There is no entity of that id.
+    pub fn no_such(topic: Topic, id: Uuid) -> Self {
+        Self::NotFound(format!("there is no {topic} {id}"))
+    }
+
     /// What a rejection of that entity means to whoever sent the command.
     pub fn rejected<R: Reject>(topic: Topic, id: Uuid, rejection: &R) -> Self {
         match rejection.kind() {
-            RejectionKind::NotFound => Self::NotFound { topic, id },
+            RejectionKind::NotFound => Self::no_such(topic, id),
             RejectionKind::Conflict => Self::Conflict(rejection.to_string()),
             RejectionKind::Invalid { field } => Self::Invalid(Invalid {
                 field: field.to_owned(),
@@ -111,6 +114,7 @@ impl CommandError {
         match error {
             ExecuteError::Rejected(rejection) => Self::rejected(topic, id, &rejection),
             ExecuteError::Taken { key, .. } => Self::Conflict(taken(&key)),
+            ExecuteError::Unfit(reason) => Self::TooLarge(reason.to_owned()),
             ExecuteError::CompanionChanged(_) | ExecuteError::Contended => {
                 Self::Unavailable("too many others change it at this moment".to_owned())
             }
@@ -136,6 +140,16 @@ impl From<AppendError> for CommandError {
             Self::OutcomeUnknown(error.to_string())
         } else {
             Self::Unavailable(error.to_string())
+        }
+    }
+}
+
+impl From<Refusal> for CommandError {
+    /// What a refused transaction means where it was not expected to be refused.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Malformed(reason) => Self::TooLarge(format!("it cannot be written: {reason}")),
+            other => Self::Conflict(other.to_string()),
         }
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::service::CommandHandler;
 use super::{Accepted, CommandError, Facts, Reference, Serve, Verb};
-use crate::runtime::{Entities, EventSourced, Execute, JournalHandle, decide};
+use crate::runtime::{Entities, EventSourced, Execute, ExecuteError, JournalHandle, decide};
 
 /// An aggregate whose entities clients create, replace and delete.
 pub trait Managed: Aggregate {
@@ -79,11 +79,11 @@ impl<E: Managed> CommandHandler<Serve<E::Draft>> for EntityCommands<E> {
             Verb::Replace(id, draft) => {
                 let facts = self.facts(std::slice::from_ref(&draft)).await?;
                 let command = E::replace(&draft, &facts, time_us)?;
-                self.execute(id, command_id, command).await
+                self.change(id, command_id, command).await
             }
             Verb::Delete(id) => {
                 let command = E::delete(&self.context);
-                self.execute(id, command_id, command).await
+                self.change(id, command_id, command).await
             }
         }
     }
@@ -109,19 +109,27 @@ impl<E: Managed> EntityCommands<E> {
         Facts::look_up(self.log.as_ref(), references).await.map_err(unavailable)
     }
 
-    async fn execute(
+    /// Has an entity carry out a command.
+    pub(super) async fn execute(
+        &self,
+        id: Uuid,
+        command_id: Uuid,
+        command: E::Command,
+    ) -> Result<Accepted, ExecuteError<E::Rejection>> {
+        let execute = Execute { command_id, command, companions: Vec::new() };
+        let executed = self.entities.execute(id, execute).await?;
+        Ok(Accepted::default().at(topic::<E>(), executed.position))
+    }
+
+    async fn change(
         &self,
         id: Uuid,
         command_id: Uuid,
         command: E::Command,
     ) -> Result<Accepted, CommandError> {
-        let execute = Execute { command_id, command, companions: Vec::new() };
-        let executed = self
-            .entities
-            .execute(id, execute)
+        self.execute(id, command_id, command)
             .await
-            .map_err(|error| CommandError::execution(topic::<E>(), id, error, E::taken))?;
-        Ok(Accepted::default().at(topic::<E>(), executed.position))
+            .map_err(|error| CommandError::execution(topic::<E>(), id, error, E::taken))
     }
 
     async fn create(
@@ -178,7 +186,7 @@ impl<E: Managed> EntityCommands<E> {
                     _ => error,
                 })
             }
-            Err(refusal) => Err(CommandError::Conflict(refusal.to_string())),
+            Err(refusal) => Err(refusal.into()),
         }
     }
 }

@@ -19,7 +19,7 @@ mod product;
 mod service;
 pub mod topics;
 
-pub use adjust::{Direction, StockChange};
+pub use adjust::StockChange;
 pub use bus::{CommandBus, CommandFuture, LocalBus, ShopCommand};
 pub use command::{Accepted, CommandError, Invalid, Serve, Verb};
 pub use facts::{Facts, Reference};

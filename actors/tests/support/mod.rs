@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod held;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,10 +164,14 @@ pub(crate) struct Bank {
 impl Bank {
     /// Starts them on that log.
     pub(crate) async fn start(ground: &Ground, options: EntityOptions) -> Self {
-        let (journal, journal_spec) = Journal::child(ground.port(), cell("journal"));
+        Self::start_on(ground.port(), options).await
+    }
+
+    /// Starts them on any log.
+    pub(crate) async fn start_on(log: Arc<dyn EventLog>, options: EntityOptions) -> Self {
+        let (journal, journal_spec) = Journal::child(Arc::clone(&log), cell("journal"));
         let children = dynamic("accounts");
-        let (accounts, accounts_spec) =
-            Entities::child(ground.port(), journal.clone(), options, children);
+        let (accounts, accounts_spec) = Entities::child(log, journal.clone(), options, children);
         let root = SupervisorSpec::new("bank", Strategy::RestForOne)
             .child(journal_spec)
             .child(accounts_spec);

@@ -25,6 +25,8 @@ pub async fn a_transaction_is_accepted_whole<F: Fixture>() {
     assert_eq!(events[0], (entity(1), 1, Action::Created));
     assert_eq!(events[2], (entity(1), 3, Action::Internal));
     assert_eq!(events[4], (entity(2), 2, Action::Deleted));
+    let ends: Vec<_> = entries.iter().map(|entry| entry.ends_transaction).collect();
+    assert_eq!(ends, [false, false, false, false, true]);
 }
 
 /// One write that is refused refuses all of its transaction.

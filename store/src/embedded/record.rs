@@ -127,6 +127,7 @@ impl<'a> EntryRecord<'a> {
             cause: self.cause.map(Uuid::from_u128),
             document: self.document.into(),
             data: self.data.into(),
+            ends_transaction: self.end.is_some(),
         }
     }
 }

@@ -236,17 +236,21 @@ impl Staging {
                     cause: transaction.cause,
                     document: Arc::clone(&event.document),
                     data: Arc::clone(&event.data),
+                    ends_transaction: false,
                 });
                 self.last_id = next_id;
                 next_id = next_id.next();
             }
         }
+        if let Some(last) = entries.last_mut() {
+            last.ends_transaction = true;
+        }
         let committed = Committed { ids: entries.iter().map(|entry| entry.id).collect() };
         let place = self.committed.len();
         self.committed.push(committed.clone());
-        let last = entries.len() - 1;
-        for (number, entry) in entries.into_iter().enumerate() {
-            let end = (number == last)
+        for entry in entries {
+            let end = entry
+                .ends_transaction
                 .then(|| TransactionEnd::new(&transaction.releases, &transaction.claims));
             let record = Record::Entry(EntryRecord::new(&entry, end));
             let start = self.frames.push(|bytes| record.encode_into(bytes));

@@ -42,8 +42,10 @@ impl<A: EventSourced> Message for Execute<A> {
 /// A command that was carried out, durably.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Executed {
-    /// The id of its last event; `None` where it led to none, being carried out before.
+    /// Where its last event stands, or one behind it; `None` where the entity has no events.
     pub position: Option<EntryId>,
+    /// It led to no event, being carried out before.
+    pub repeated: bool,
 }
 
 /// An entity's durable state.
@@ -78,6 +80,9 @@ pub enum ExecuteError<R: std::error::Error + 'static> {
         /// Who holds it.
         holder: Uuid,
     },
+    /// It is more than a log takes at once.
+    #[error("it cannot be written: {0}")]
+    Unfit(&'static str),
     /// A companion write was refused: that entity has changed.
     #[error("companion {0} has changed")]
     CompanionChanged(Uuid),

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ordershop_store::{EventLog, Outcome, Refusal, Transaction};
+use ordershop_store::{EntryId, EventLog, Outcome, Refusal, Transaction};
 use ordershop_supervisors::{Context, Failure, Process, Receive, ReplyTo};
 use uuid::Uuid;
 
@@ -49,6 +49,8 @@ pub struct Entity<A: EventSourced> {
     /// A refusal broke the chain of appends: nothing is decided until the entity has loaded again,
     /// which waits for the outcome of every append in flight.
     broken: bool,
+    /// Where its last event stands that is known to be durable.
+    durable: Option<EntryId>,
     /// The log is asked whether the state is behind it: nothing is decided until it has answered.
     verifying: bool,
     last_used: Instant,
@@ -63,6 +65,7 @@ impl<A: EventSourced> Entity<A> {
         options: EntityOptions,
     ) -> Result<Self, Failure> {
         let ahead = replay::<A>(log.as_ref(), id).await.map_err(Failure::new)?;
+        let ahead_position = ahead.last_position;
         Ok(Self {
             id,
             log,
@@ -74,6 +77,7 @@ impl<A: EventSourced> Entity<A> {
             decided: 0,
             in_flight: 0,
             broken: false,
+            durable: ahead_position,
             verifying: false,
             last_used: Instant::now(),
         })
@@ -87,7 +91,11 @@ impl<A: EventSourced> Entity<A> {
 
     /// Decides what is undecided, in order, each on the state that the one before will give.
     fn decide_pending(&mut self, ctx: &mut Context<'_, Self>) {
-        while !self.broken && !self.verifying {
+        if self.broken {
+            // Until it has loaded again, what stands behind the refused one is no answer.
+            return;
+        }
+        while !self.verifying {
             let (number, at) = (self.decided, self.index(self.decided));
             let Some(pending) = self.pending.get(at) else { break };
             if matches!(pending.progress, Progress::Undecided) {
@@ -100,6 +108,11 @@ impl<A: EventSourced> Entity<A> {
             self.decided += 1;
         }
         self.answer();
+        let never_was = self.ahead.version == 0 && self.pending.is_empty();
+        if never_was && ctx.depth() == 0 {
+            // Ids that nobody has, asked for at random, shall not fill the memory.
+            ctx.stop();
+        }
     }
 
     /// Asks the log whether an answer without an event was decided on a state that is behind it.
@@ -110,10 +123,11 @@ impl<A: EventSourced> Entity<A> {
         ctx.spawn(last, move |entity, last, ctx| {
             entity.verifying = false;
             let last = last.map_err(Failure::new)?.into_iter().flatten().next();
-            if last.map_or(0, |entry| entry.version) != version {
+            if last.as_ref().map_or(0, |entry| entry.version) != version {
                 entity.reload(ctx);
                 return Ok(());
             }
+            entity.durable = last.map(|entry| entry.id);
             let at = entity.index(number);
             let progress = &mut entity.pending[at].progress;
             *progress = match std::mem::replace(progress, Progress::Undecided) {
@@ -142,7 +156,7 @@ impl<A: EventSourced> Entity<A> {
         let (execute, decisions) = match &mut pending.asked {
             Asked::Command { execute, decisions, .. } => (execute, decisions),
             Asked::State(_) => {
-                let Replayed { state, version, last_event } = self.ahead.clone();
+                let Replayed { state, version, last_event, .. } = self.ahead.clone();
                 let state = EntityState { state, version, last_event };
                 return self.without_event(Answer::State(Box::new(state)));
             }
@@ -162,7 +176,8 @@ impl<A: EventSourced> Entity<A> {
         let decision = match decided {
             Ok(Some(decision)) => decision,
             Ok(None) => {
-                return self.without_event(Answer::Executed(Ok(Executed { position: None })));
+                let executed = Executed { position: None, repeated: true };
+                return self.without_event(Answer::Executed(Ok(executed)));
             }
             Err(rejection) => {
                 let error = ExecuteError::Rejected(rejection);
@@ -171,7 +186,6 @@ impl<A: EventSourced> Entity<A> {
         };
         self.ahead.version = decision.version();
         self.ahead.last_event = decision.last_event();
-        let own_events = decision.write.events.len();
         let mut writes = Vec::with_capacity(1 + execute.companions.len());
         writes.push(decision.write);
         writes.extend(execute.companions.iter().cloned());
@@ -186,7 +200,7 @@ impl<A: EventSourced> Entity<A> {
         self.ahead.state = decision.state;
         self.in_flight += 1;
         ctx.spawn(append, move |entity, outcome, ctx| {
-            entity.settle(number, own_events, outcome, ctx);
+            entity.settle(number, outcome, ctx);
             Ok(())
         });
         Progress::InFlight
@@ -196,7 +210,6 @@ impl<A: EventSourced> Entity<A> {
     fn settle(
         &mut self,
         number: u64,
-        own_events: usize,
         outcome: Result<Outcome, AppendError>,
         ctx: &mut Context<'_, Self>,
     ) {
@@ -204,9 +217,8 @@ impl<A: EventSourced> Entity<A> {
         self.in_flight -= 1;
         let (progress, chain_holds) = match outcome {
             Ok(Ok(committed)) => {
-                let position = committed.ids.get(own_events.saturating_sub(1)).copied();
-                let last = committed.ids.last().copied();
-                let executed = Executed { position: last.max(position) };
+                self.durable = self.durable.max(committed.ids.last().copied());
+                let executed = Executed { position: self.durable, repeated: false };
                 (Progress::Done(Answer::Executed(Ok(executed))), true)
             }
             Ok(Err(Refusal::Version { entity_id, .. } | Refusal::Overtaken { entity_id, .. }))
@@ -221,7 +233,7 @@ impl<A: EventSourced> Entity<A> {
                 (Progress::refused(ExecuteError::Taken { key, holder }), false)
             }
             Ok(Err(Refusal::Malformed(reason))) => {
-                (Progress::refused(ExecuteError::Unavailable(reason.to_owned())), false)
+                (Progress::refused(ExecuteError::Unfit(reason)), false)
             }
             Err(error) if error.leaves_outcome_open() => {
                 (Progress::refused(ExecuteError::Unknown(error.to_string())), false)
@@ -251,6 +263,7 @@ impl<A: EventSourced> Entity<A> {
         let id = self.id;
         ctx.spawn(async move { replay::<A>(log.as_ref(), id).await }, |entity, replayed, ctx| {
             entity.ahead = replayed.map_err(|error: ReplayError| Failure::new(error))?;
+            entity.durable = entity.ahead.last_position;
             entity.broken = false;
             entity.decide_pending(ctx);
             Ok(())
@@ -269,7 +282,11 @@ impl<A: EventSourced> Entity<A> {
             self.answered += 1;
             match (asked, progress) {
                 (Asked::Command { reply, .. }, Progress::Done(Answer::Executed(result))) => {
-                    reply.send(result);
+                    // What was carried out before can be seen where the entity's last event can.
+                    reply.send(result.map(|executed| Executed {
+                        position: executed.position.or(self.durable),
+                        ..executed
+                    }));
                 }
                 (Asked::State(reply), Progress::Done(Answer::State(state))) => reply.send(*state),
                 _ => unreachable!("a command is executed, a question for the state gets a state"),

@@ -41,8 +41,9 @@ impl<A: EventSourced> Progress<A> {
         matches!(
             self,
             Self::Done(Answer::Executed(
-                Ok(Executed { position: Some(_) })
+                Ok(Executed { repeated: false, .. })
                     | Err(ExecuteError::Taken { .. }
+                        | ExecuteError::Unfit(_)
                         | ExecuteError::CompanionChanged(_)
                         | ExecuteError::Contended
                         | ExecuteError::Unavailable(_)

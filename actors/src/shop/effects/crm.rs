@@ -38,7 +38,7 @@ fn mail(entry: &Entry) -> Result<Option<Mail>, serde_json::Error> {
 /// How many products were ordered, and their names.
 fn thanks(product_ids: &ProductIds, facts: &OrderFacts) -> String {
     let names = product_ids.counts().into_iter().map(|(id, pieces)| {
-        let name = facts.product(id).map_or("a product", |product| product.name.as_str());
+        let name = facts.product(id).map_or_else(String::new, |product| product.name.shown());
         format!("\n  {pieces} x {name}")
     });
     let products = match product_ids.as_slice().len() {

@@ -76,7 +76,7 @@ impl Mail {
             purpose,
             time_us: entry.time_us,
             to: customer.email.address(),
-            text: format!("Dear {},\n\n{text}\n", customer.name),
+            text: format!("Dear {},\n\n{text}\n", customer.name.shown()),
         }
     }
 

@@ -85,7 +85,7 @@ impl Receive<AcceptMails> for Msg {
                 match append.await {
                     // A version behind the first one means that it was accepted before.
                     Ok(Ok(_) | Err(Refusal::Version { .. })) => {}
-                    Ok(Err(refusal)) => return Err(CommandError::Conflict(refusal.to_string())),
+                    Ok(Err(refusal)) => return Err(refusal.into()),
                     Err(error) => return Err(AppendError::into(error)),
                 }
             }

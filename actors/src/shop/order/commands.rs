@@ -6,7 +6,7 @@ use ordershop_domain::{
     Line, Order, OrderCommand, OrderDraft, ProductIds, RejectReason, SagaResult,
 };
 use ordershop_store::EventLog;
-use ordershop_supervisors::AskError;
+use ordershop_supervisors::{AskError, Message};
 use uuid::Uuid;
 
 use super::Sagas;
@@ -41,7 +41,48 @@ impl CommandHandler<Serve<OrderDraft>> for OrderCommands {
     }
 }
 
+/// Takes the pieces of some orders out of stock, all or none, without placing them.
+pub(in crate::shop) struct TakeOut {
+    pub(in crate::shop) command_id: Uuid,
+    pub(in crate::shop) orders: Vec<OrderDraft>,
+}
+
+impl Message for TakeOut {
+    type Reply = Result<Accepted, CommandError>;
+}
+
+impl CommandHandler<TakeOut> for OrderCommands {
+    async fn handle(
+        self,
+        TakeOut { command_id, orders }: TakeOut,
+    ) -> Result<Accepted, CommandError> {
+        if orders.is_empty() {
+            return Ok(Accepted::default());
+        }
+        let counts = plan::pieces_of(orders.iter().map(|order| &order.product_ids));
+        self.take(command_id, counts, Vec::new(), Vec::new()).await
+    }
+}
+
 impl OrderCommands {
+    /// Takes pieces out of stock, and places the orders that are to have them.
+    async fn take(
+        &self,
+        command_id: Uuid,
+        counts: plan::Counts,
+        orders: Vec<(Uuid, OrderCommand)>,
+        ids: Vec<Uuid>,
+    ) -> Result<Accepted, CommandError> {
+        let take = Stock::look_up(self.log.as_ref(), counts).await?.taken()?;
+        let purpose = Purpose::Place(orders);
+        let drive = Drive { command_id, purpose, take, give: Vec::new() };
+        let Driven { result, positions } = self.drive(intent_id(command_id, 0), drive).await?;
+        match result {
+            SagaResult::Confirmed => Ok(Accepted { ids, positions }),
+            SagaResult::Rejected(reason) => Err(rejected(reason)),
+        }
+    }
+
     async fn place(
         &self,
         command_id: Uuid,
@@ -62,14 +103,7 @@ impl OrderCommands {
             ids.push(id);
             orders.push((id, OrderCommand::Place { id, draft, facts }));
         }
-        let take = Stock::look_up(self.log.as_ref(), counts).await?.taken()?;
-        let purpose = Purpose::Place(orders);
-        let drive = Drive { command_id, purpose, take, give: Vec::new() };
-        let Driven { result, positions } = self.drive(intent_id(command_id, 0), drive).await?;
-        match result {
-            SagaResult::Confirmed => Ok(Accepted { ids, positions }),
-            SagaResult::Rejected(reason) => Err(rejected(reason)),
-        }
+        self.take(command_id, counts, orders, ids).await
     }
 
     /// Replaces the content of an order, or deletes it where there is no new content.
@@ -91,7 +125,7 @@ impl OrderCommands {
             })?;
             let base = order.state.revision();
             let Some(before) = order.state.product_ids() else {
-                return Err(CommandError::NotFound { topic: topics::ORDER, id });
+                return Err(CommandError::no_such(topics::ORDER, id));
             };
             let (take, give) = self.lines(before, draft.as_ref()).await?;
             let command = match (draft.clone(), facts.clone()) {

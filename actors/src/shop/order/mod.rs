@@ -14,6 +14,7 @@ mod plan;
 mod stock;
 
 pub use commands::OrderCommands;
+pub(super) use commands::TakeOut;
 pub use driver::{DriverContext, SagaDriver, Sagas};
 pub use keeper::IntentKeeper;
 pub use open_intents::OpenIntents;

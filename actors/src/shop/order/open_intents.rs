@@ -22,6 +22,7 @@ struct Inner {
     beginning: HashMap<Uuid, Ticket>,
     beginning_above: BTreeSet<(Ticket, Uuid)>,
     open: BTreeMap<Ticket, Uuid>,
+    tickets: HashMap<Uuid, Ticket>,
     /// The highest ticket that was ever seen.
     horizon: Ticket,
 }
@@ -74,17 +75,17 @@ impl OpenIntents {
         let mut inner = self.lock();
         inner.end_beginning(intent_id);
         inner.open.insert(ticket, intent_id);
+        inner.tickets.insert(intent_id, ticket);
         inner.horizon = inner.horizon.max(ticket);
     }
 
-    /// The intent's first event is not in the log, and never will be.
-    pub(super) fn never_opened(&self, intent_id: Uuid) {
-        self.lock().end_beginning(intent_id);
-    }
-
-    /// All that the intent asked for is done.
-    pub(super) fn finished(&self, ticket: Ticket) {
-        self.lock().open.remove(&ticket);
+    /// All that the intent asked for is done, or its first event never comes into the log.
+    pub(super) fn finished(&self, intent_id: Uuid) {
+        let mut inner = self.lock();
+        inner.end_beginning(intent_id);
+        if let Some(ticket) = inner.tickets.remove(&intent_id) {
+            inner.open.remove(&ticket);
+        }
     }
 
     /// Whether it was announced, and it is not known whether it is in the log.
@@ -97,9 +98,10 @@ impl OpenIntents {
         self.lock().floor()
     }
 
-    /// The intents that are open now.
+    /// The intents that are not finished.
     pub(super) fn ids(&self) -> BTreeSet<Uuid> {
-        self.lock().open.values().copied().collect()
+        let inner = self.lock();
+        inner.open.values().chain(inner.beginning.keys()).copied().collect()
     }
 
     /// Which tickets may still decide over what they reserved.
@@ -108,7 +110,11 @@ impl OpenIntents {
         OpenTickets {
             floor: inner.floor(),
             open: inner.open.keys().copied().collect(),
-            horizon: inner.horizon,
+            // An older one may still be on its way; it is open, too.
+            horizon: inner
+                .beginning_above
+                .first()
+                .map_or(inner.horizon, |(above, _)| inner.horizon.min(*above)),
         }
     }
 }
@@ -126,9 +132,9 @@ mod tests {
         intents.opened(A, Ticket(5, 0));
         intents.opened(B, Ticket(7, 0));
         assert_eq!(intents.floor(), Ticket(5, 0));
-        intents.finished(Ticket(5, 0));
+        intents.finished(A);
         assert_eq!(intents.floor(), Ticket(7, 0));
-        intents.finished(Ticket(7, 0));
+        intents.finished(B);
         assert_eq!(intents.floor(), Ticket(7, 1));
     }
 
@@ -139,7 +145,7 @@ mod tests {
         intents.begin(B);
         // B's answer overtakes A's, although A is older.
         intents.opened(B, Ticket(9, 1));
-        intents.finished(Ticket(9, 1));
+        intents.finished(B);
         let ticket_of_a = Ticket(9, 0);
         assert!(intents.floor() <= ticket_of_a);
         intents.opened(A, ticket_of_a);
@@ -150,10 +156,10 @@ mod tests {
     fn an_intent_that_never_was_holds_nothing_up() {
         let intents = OpenIntents::default();
         intents.opened(A, Ticket(3, 0));
-        intents.finished(Ticket(3, 0));
+        intents.finished(A);
         intents.begin(B);
         assert_eq!(intents.floor(), Ticket(3, 1));
-        intents.never_opened(B);
+        intents.finished(B);
         assert!(!intents.is_beginning(B));
         assert_eq!(intents.floor(), Ticket(3, 1));
     }
@@ -165,7 +171,7 @@ mod tests {
         let tickets = intents.tickets();
         assert!(tickets.is_open(Ticket(3, 0)));
         assert!(tickets.is_open(Ticket(4, 0)));
-        intents.finished(Ticket(3, 0));
+        intents.finished(A);
         assert!(!intents.tickets().is_open(Ticket(3, 0)));
     }
 }

@@ -48,7 +48,9 @@ pub(super) struct Stock {
 
 /// What stands for the record of a product that has none: nothing can be taken from it, and what
 /// is given to it is written off.
-const NO_RECORD: Uuid = Uuid::nil();
+fn no_record(product_id: Uuid) -> Uuid {
+    Uuid::new_v5(&product_id, b"no record")
+}
 
 impl Stock {
     /// Finds the records of these products, as the log has them now.
@@ -64,7 +66,7 @@ impl Stock {
             .zip(holders)
             .map(|((product_id, pieces), holder)| Line {
                 product_id,
-                inventory_id: holder.unwrap_or(NO_RECORD),
+                inventory_id: holder.unwrap_or_else(|| no_record(product_id)),
                 pieces,
             })
             .collect();
@@ -73,7 +75,7 @@ impl Stock {
 
     /// The lines, to be taken: every product must have a record.
     pub(super) fn taken(self) -> Result<Vec<Line>, CommandError> {
-        match self.lines.iter().find(|line| line.inventory_id == NO_RECORD) {
+        match self.lines.iter().find(|line| line.inventory_id == no_record(line.product_id)) {
             Some(line) => Err(CommandError::Conflict(format!(
                 "product {} has no inventory, so none of it is in stock",
                 line.product_id

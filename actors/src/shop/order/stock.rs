@@ -59,6 +59,7 @@ impl StockOf {
                 ExecuteError::Unavailable(_)
                 | ExecuteError::Contended
                 | ExecuteError::Taken { .. }
+                | ExecuteError::Unfit(_)
                 | ExecuteError::CompanionChanged(_),
             ) => StockAnswer::Done(refused(RejectReason::Failed), None),
         }

@@ -93,6 +93,10 @@ pub struct SagaDriver {
     work: Option<(Uuid, Purpose)>,
     reply: Option<ReplyTo<Result<Driven, CommandError>>>,
     waiting: Vec<ReplyTo<()>>,
+    /// An attempt to open the intent has no outcome: it may still come into the log.
+    may_be_on_its_way: bool,
+    /// Why it cannot be confirmed, beside what the saga knows.
+    unfit: Option<CommandError>,
     positions: BTreeMap<Topic, EntryId>,
 }
 
@@ -107,6 +111,8 @@ impl SagaDriver {
             work: None,
             reply: None,
             waiting: Vec::new(),
+            may_be_on_its_way: false,
+            unfit: None,
             positions: BTreeMap::new(),
         })
     }
@@ -137,6 +143,9 @@ impl SagaDriver {
                 self.append(step, tries, "reject", &IntentCommand::Reject { reason }, ctx);
             }
             Step::Close { ref written_off } => {
+                for Line { product_id, pieces, .. } in written_off {
+                    tracing::warn!(intent = %self.intent_id, %product_id, pieces, "written off");
+                }
                 let command = IntentCommand::Close { written_off: written_off.clone() };
                 self.append(step, tries, "close", &command, ctx);
             }
@@ -216,7 +225,7 @@ impl SagaDriver {
 
     /// The intent is not in the log, and never will be.
     fn give_up(&mut self, error: CommandError, ctx: &mut Context<'_, Self>) {
-        self.context.open_intents.never_opened(self.intent_id);
+        self.context.open_intents.finished(self.intent_id);
         if let Some(reply) = self.reply.take() {
             reply.send(Err(error));
         }
@@ -224,11 +233,13 @@ impl SagaDriver {
     }
 
     fn finish(&mut self, result: SagaResult, ctx: &mut Context<'_, Self>) {
-        self.context.open_intents.never_opened(self.intent_id);
-        self.context.open_intents.finished(self.ticket());
+        self.context.open_intents.finished(self.intent_id);
         if let Some(reply) = self.reply.take() {
             let positions = std::mem::take(&mut self.positions).into_iter().collect();
-            reply.send(Ok(Driven { result, positions }));
+            reply.send(match (result, self.unfit.take()) {
+                (SagaResult::Rejected(_), Some(error)) => Err(error),
+                _ => Ok(Driven { result, positions }),
+            });
         }
         for reply in self.waiting.drain(..) {
             reply.send(());
@@ -242,19 +253,17 @@ impl SagaDriver {
             return;
         }
         let (log, id) = (Arc::clone(&self.context.log), self.intent_id);
-        let first = async move { log.read_entity(topics::ORDER, id, 0, 1).await };
-        ctx.spawn(first, |driver, page, ctx| {
-            let page = page.map_err(Failure::new)?;
-            match page.entries.first() {
-                Some(first) if driver.saga.is_none() => {
-                    let ticket = ticket(first.id);
-                    driver.context.open_intents.opened(driver.intent_id, ticket);
-                    let mut saga = OrderSaga::resume(&driver.intent.state, ticket);
+        ctx.spawn(async move { replay(log.as_ref(), id).await }, |driver, intent, ctx| {
+            driver.intent = intent.map_err(Failure::new)?;
+            match driver.intent.first_position {
+                _ if driver.saga.is_some() => {}
+                Some(first) => {
+                    driver.context.open_intents.opened(driver.intent_id, ticket(first));
+                    let mut saga = OrderSaga::resume(&driver.intent.state, ticket(first));
                     let steps = saga.start();
                     driver.saga = Some(saga);
                     driver.perform(steps, ctx);
                 }
-                Some(_) => {}
                 None => driver.bar(ctx),
             }
             Ok(())
@@ -268,7 +277,8 @@ impl Process for SagaDriver {
         if left_behind || self.context.open_intents.is_beginning(self.intent_id) {
             self.resume(ctx);
         } else if ctx.incarnation() > 1 {
-            // The crash came before anything was begun; who asked has been told.
+            // The crash came before anything was begun, or when all was done; who asked was told.
+            self.context.open_intents.finished(self.intent_id);
             ctx.stop();
         }
         Ok(())
@@ -309,13 +319,8 @@ impl Receive<Resume> for SagaDriver {
         reply: ReplyTo<()>,
         ctx: &mut Context<'_, Self>,
     ) -> Result<(), Failure> {
-        if self.intent.state.is_finished() {
-            self.waiting.push(reply);
-            self.finish(SagaResult::Confirmed, ctx);
-        } else {
-            self.waiting.push(reply);
-            self.resume(ctx);
-        }
+        self.waiting.push(reply);
+        self.resume(ctx);
         Ok(())
     }
 }

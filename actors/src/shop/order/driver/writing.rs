@@ -6,14 +6,12 @@ use ordershop_domain::{
     Aggregate, Decision, Input, Intent, IntentCommand, IntentRejection, Order, OrderRejection,
     RejectReason, SagaResult, Step,
 };
-use ordershop_store::{EntityWrite, Outcome, Transaction};
+use ordershop_store::{EntityWrite, Outcome, Refusal, Transaction};
 use ordershop_supervisors::{Context, Failure};
 use uuid::Uuid;
 
 use super::{Purpose, SagaDriver};
-use crate::runtime::{
-    AppendError, Execute, ExecuteError, Executed, ReplayError, Replayed, decide, replay,
-};
+use crate::runtime::{AppendError, Execute, ExecuteError, Executed, Replayed, decide, replay};
 use crate::shop::order::open_intents::ticket;
 use crate::shop::{CommandError, topics};
 
@@ -46,7 +44,7 @@ impl SagaDriver {
         command_id: Uuid,
         command: &IntentCommand,
     ) -> Result<Option<EntityWrite>, IntentRejection> {
-        let Replayed { state, version, last_event } = &self.intent;
+        let Replayed { state, version, last_event, .. } = &self.intent;
         let decision = decide(state, *version, *last_event, self.intent_id, command_id, command)?;
         Ok(decision.map(|decision| decision.write))
     }
@@ -82,11 +80,25 @@ impl SagaDriver {
                 self.advance(Input::DecisionStale, ctx);
                 Ok(())
             }
+            Ok(Err(refusal @ Refusal::Malformed(_))) if step == Step::Open => {
+                self.give_up(refusal.into(), ctx);
+                Ok(())
+            }
+            Ok(Err(refusal @ Refusal::Malformed(_))) if step == Step::Confirm => {
+                self.unfit = Some(refusal.into());
+                self.advance(Input::DecisionStale, ctx);
+                Ok(())
+            }
             Err(error) if step == Step::Open && !error.leaves_outcome_open() => {
-                self.give_up(CommandError::from(error), ctx);
+                if self.may_be_on_its_way {
+                    self.bar(ctx);
+                } else {
+                    self.give_up(CommandError::from(error), ctx);
+                }
                 Ok(())
             }
             Ok(Err(_)) | Err(_) => {
+                self.may_be_on_its_way |= step == Step::Open;
                 self.look(step, tries, ctx);
                 Ok(())
             }
@@ -98,11 +110,9 @@ impl SagaDriver {
         for event in &write.events {
             let event_read = serde_json::from_str(&event.data).map_err(Failure::new)?;
             let state = std::mem::take(&mut self.intent.state);
-            self.intent = Replayed {
-                state: Aggregate::evolve(state, &event_read),
-                version: self.intent.version + 1,
-                last_event: Some(event.event_id),
-            };
+            self.intent.state = Aggregate::evolve(state, &event_read);
+            self.intent.version += 1;
+            self.intent.last_event = Some(event.event_id);
         }
         Ok(())
     }
@@ -110,17 +120,14 @@ impl SagaDriver {
     /// Reads in the log what became of the intent, and goes on from there.
     pub(super) fn look(&mut self, step: Step, tries: u32, ctx: &mut Context<'_, Self>) {
         let (log, id) = (Arc::clone(&self.context.log), self.intent_id);
-        let look = async move {
-            let intent = replay::<Intent>(log.as_ref(), id).await?;
-            let page = log.read_entity(topics::ORDER, id, 0, 1).await?;
-            Ok::<_, ReplayError>((intent, page.entries.first().map(|e| e.id)))
-        };
+        let look = async move { replay::<Intent>(log.as_ref(), id).await };
         ctx.spawn(look, move |driver, found, ctx| {
-            let (intent, first) = match found {
-                Ok(found) => found,
+            driver.intent = match found {
+                Ok(intent) => intent,
                 Err(error) => return Self::try_again(step, tries, &error.to_string(), ctx),
             };
-            driver.intent = intent;
+            let first = driver.intent.first_position;
+            driver.saw(topics::ORDER, driver.intent.last_position);
             let input = match (&step, driver.intent.state.decision(), first) {
                 (Step::Close { .. }, ..) if driver.intent.state.is_finished() => Input::Closed,
                 (Step::Confirm | Step::Reject(_) | Step::Open, Some(decision), _) => {
@@ -180,7 +187,7 @@ impl SagaDriver {
         ctx: &mut Context<'_, Self>,
     ) -> Result<(), Failure> {
         match result {
-            Ok(executed) if executed.position.is_some() => {
+            Ok(executed) if !executed.repeated => {
                 self.saw(topics::ORDER, executed.position);
                 self.took(write)?;
                 self.advance(Input::Decided(Decision::Confirmed), ctx);
@@ -191,6 +198,7 @@ impl SagaDriver {
             Ok(_)
             | Err(
                 ExecuteError::CompanionChanged(_)
+                | ExecuteError::Unfit(_)
                 | ExecuteError::Taken { .. }
                 | ExecuteError::Unavailable(_)
                 | ExecuteError::Unknown(_),
