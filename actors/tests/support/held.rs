@@ -1,6 +1,6 @@
 //! A log that holds its answers back until the test lets them go.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ordershop_store::embedded::Embedded;
 use ordershop_store::{
@@ -62,17 +62,27 @@ pub(crate) struct Held {
     pub(crate) answers: Door,
     /// Whoever loads an entity waits here.
     pub(crate) loads: Door,
+    failure: OnceLock<LogError>,
 }
 
 impl Held {
     pub(crate) fn new(inner: Arc<Embedded>) -> Arc<Self> {
-        Arc::new(Self { inner, answers: Door::opened(), loads: Door::opened() })
+        let (answers, loads) = (Door::opened(), Door::opened());
+        Arc::new(Self { inner, answers, loads, failure: OnceLock::new() })
+    }
+
+    /// From now on every append fails like this.
+    pub(crate) fn fail(&self, error: LogError) {
+        self.failure.set(error).expect("it fails once, for ever");
     }
 }
 
 impl EventLog for Held {
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Vec<Outcome>, LogError>> {
         Box::pin(async move {
+            if let Some(failure) = self.failure.get() {
+                return Err(failure.clone());
+            }
             let outcomes = self.inner.append(batch).await;
             self.answers.pass().await;
             outcomes
