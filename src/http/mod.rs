@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `routes` | every path, in one list |
 //! | `commands`, `body` | from a request to a command, and from its outcome to an answer |
-//! | `queries` | from a request to a view, and from a view to an answer |
+//! | `queries`, `paging` | from a request to a view, and to a page of a list |
+//! | `rows`, `shown` | from a view to an answer: streamed lists, `ETag`, gzip |
 //! | `gateway` | what all handlers share: the bus, the read model, read-your-writes |
 //! | `positions` | the header `OrderShop-Position` |
 //! | `problem` | every error as `application/problem+json` |
@@ -13,11 +14,14 @@
 mod body;
 mod commands;
 mod gateway;
+mod paging;
 mod positions;
 mod problem;
 mod queries;
 mod routes;
+mod rows;
 mod server;
+mod shown;
 mod traffic;
 
 pub use gateway::Gateway;

@@ -1,25 +1,63 @@
 //! Queries: everything is answered from one view, so it is all of one moment.
 
-use std::sync::Arc;
-
 use actix_web::{HttpRequest, HttpResponse, web};
-use ordershop_actors::read_model::View;
+use bytes::Bytes;
+use ordershop_actors::read_model::Listing;
 use ordershop_actors::shop::topics;
 use uuid::Uuid;
 
 use super::Gateway;
 use super::commands::Resource;
+use super::paging::Parameters;
 use super::problem::Problem;
+use super::rows::{Piece, Rows};
+use super::shown::{self, Shown, Tag};
 
-/// `GET` of a whole list.
+/// What the report holds, in this order.
+const REPORT: [(&str, Listing); 5] = [
+    ("{\"products\":", Listing::All(topics::PRODUCT)),
+    (",\"inventory\":", Listing::All(topics::INVENTORY)),
+    (",\"customers\":", Listing::All(topics::CUSTOMER)),
+    (",\"orders\":", Listing::All(topics::ORDER)),
+    (",\"billings\":", Listing::All(topics::BILLING)),
+];
+
+/// `GET` of a list, or of what of it names another entity.
 pub(super) async fn list<R: Resource>(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let view = gateway.view(&request).await?;
-    let mut body = Vec::new();
-    write_array(&mut body, view.table(R::TOPIC).iter());
-    Ok(json(body))
+    let parameters = Parameters::read(request.query_string(), Some(R::TOPIC))?;
+    let listing = match parameters.lookup {
+        Some((lookup, id)) => Listing::By(lookup, id),
+        None => Listing::All(R::TOPIC),
+    };
+    page(&gateway, &request, listing, &parameters).await
+}
+
+/// `GET /orders/unbilled`.
+pub(super) async fn unbilled(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let parameters = Parameters::read(request.query_string(), None)?;
+    page(&gateway, &request, Listing::Unbilled, &parameters).await
+}
+
+async fn page(
+    gateway: &Gateway,
+    request: &HttpRequest,
+    listing: Listing,
+    parameters: &Parameters,
+) -> Result<HttpResponse, Problem> {
+    let view = gateway.view(request).await?;
+    let page = parameters.page(&view, listing)?;
+    let tag = Tag::of_view(request, &view, &listing.sources());
+    let link = page.next.map(|next| parameters.link(request.path(), next));
+    Ok(shown::answer(request, tag, link, || {
+        let rows = Piece::rows(listing, page.after, page.limit);
+        Rows::begin(view, [Piece::Text("["), rows, Piece::Text("]")])
+    }))
 }
 
 /// `GET` of one entity; `null` where there is none.
@@ -31,18 +69,10 @@ pub(super) async fn one<R: Resource>(
     let view = gateway.view(&request).await?;
     let id: Option<Uuid> = id.parse().ok();
     let document = id.and_then(|id| view.table(R::TOPIC).get(id));
-    Ok(json(document.map_or_else(|| b"null".to_vec(), |document| document.as_bytes().to_vec())))
-}
-
-/// `GET /orders/unbilled`.
-pub(super) async fn unbilled(
-    gateway: web::Data<Gateway>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
-    let view = gateway.view(&request).await?;
-    let mut body = Vec::new();
-    write_array(&mut body, view.unbilled());
-    Ok(json(body))
+    let document = document.map_or("null", |document| document);
+    let tag = Tag::of_text(&request, document);
+    let whole = || Shown::Whole(Bytes::copy_from_slice(document.as_bytes()));
+    Ok(shown::answer(&request, tag, None, whole))
 }
 
 /// `GET /report`.
@@ -51,38 +81,12 @@ pub(super) async fn report(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let view = gateway.view(&request).await?;
-    Ok(json(write_report(&view)))
-}
-
-fn write_report(view: &View) -> Vec<u8> {
-    let parts = [
-        ("products", topics::PRODUCT),
-        ("inventory", topics::INVENTORY),
-        ("customers", topics::CUSTOMER),
-        ("orders", topics::ORDER),
-        ("billings", topics::BILLING),
-    ];
-    let mut body = Vec::new();
-    for (name, topic) in parts {
-        body.push(if body.is_empty() { b'{' } else { b',' });
-        body.extend_from_slice(format!("\"{name}\":").as_bytes());
-        write_array(&mut body, view.table(topic).iter());
-    }
-    body.push(b'}');
-    body
-}
-
-fn write_array<'a>(body: &mut Vec<u8>, documents: impl Iterator<Item = &'a Arc<str>>) {
-    body.push(b'[');
-    for (index, document) in documents.enumerate() {
-        if index > 0 {
-            body.push(b',');
-        }
-        body.extend_from_slice(document.as_bytes());
-    }
-    body.push(b']');
-}
-
-fn json(body: Vec<u8>) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(body)
+    let tag = Tag::of_view(&request, &view, &topics::PUBLIC);
+    Ok(shown::answer(&request, tag, None, || {
+        let lists = REPORT.into_iter().flat_map(|(name, listing)| {
+            let rows = Piece::rows(listing, None, None);
+            [Piece::Text(name), Piece::Text("["), rows, Piece::Text("]")]
+        });
+        Rows::begin(view, lists.chain([Piece::Text("}")]))
+    }))
 }

@@ -3,10 +3,14 @@
 //! One projector writes it; readers get immutable [`View`]s, each the shop at one moment. A query
 //! names the positions that its view must have reached, and waits for them a bounded time.
 
+mod lookup;
+mod place;
 mod projector;
 mod table;
 mod view;
 
+pub use lookup::{LOOKUPS, Lookup};
+pub use place::{ParsePlaceError, Place};
 pub use projector::{Projector, ReadModel, ViewError};
 pub use table::Table;
-pub use view::View;
+pub use view::{Listing, View};

@@ -3,46 +3,77 @@
 use std::sync::Arc;
 
 use ordershop_store::{Action, Entry, EntryId, Position, Positions, Topic};
-use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
-use serde::Deserialize;
 use uuid::Uuid;
 
-use super::Table;
-use super::table::Place;
+use super::lookup::{BILLINGS_BY_ORDER, Index, LOOKUPS, Lookup};
+use super::table::{Rows, behind};
+use super::{Place, Table};
 use crate::shop::topics;
 
 /// The living entities of every public topic, as of one moment.
 #[derive(Clone, Debug, Default)]
 pub struct View {
     tables: [Table; topics::PUBLIC.len()],
-    billed: Billed,
-    unbilled: RedBlackTreeMapSync<Place, Arc<str>>,
+    indexes: [Index; LOOKUPS.len()],
+    unbilled: Rows,
     positions: Positions,
 }
 
-/// Which order each living billing is for.
-#[derive(Clone, Debug, Default)]
-struct Billed {
-    order_of: HashTrieMapSync<Uuid, Uuid>,
-    billing_of: HashTrieMapSync<Uuid, Uuid>,
+/// A list that a view has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// All entities of a topic.
+    All(Topic),
+    /// The orders without a billing.
+    Unbilled,
+    /// The entities that name this one.
+    By(Lookup, Uuid),
 }
 
-/// As much of a billing as is needed to know its order.
-#[derive(Deserialize)]
-struct BillingDocument {
-    order_id: Uuid,
+impl Listing {
+    /// The topic of its entities.
+    pub fn topic(self) -> Topic {
+        match self {
+            Self::All(topic) => topic,
+            Self::Unbilled => topics::ORDER,
+            Self::By(lookup, _) => lookup.topic,
+        }
+    }
+
+    /// The topics whose events may change it.
+    pub fn sources(self) -> Vec<Topic> {
+        match self {
+            Self::Unbilled => vec![topics::ORDER, topics::BILLING],
+            Self::All(_) | Self::By(..) => vec![self.topic()],
+        }
+    }
 }
 
 impl View {
     /// The entities of a public topic; none for any other.
     pub fn table(&self, topic: Topic) -> &Table {
         static EMPTY: std::sync::LazyLock<Table> = std::sync::LazyLock::new(Table::default);
-        index(topic).map_or(&EMPTY, |index| &self.tables[index])
+        table_index(topic).map_or(&EMPTY, |index| &self.tables[index])
     }
 
-    /// The orders without a billing, as JSON text, in the order of creation.
-    pub fn unbilled(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.unbilled.values()
+    /// The rows of a list, as JSON text, in the order of creation, from behind a place on.
+    pub fn rows(
+        &self,
+        listing: Listing,
+        after: Option<Place>,
+    ) -> Box<dyn Iterator<Item = (Place, &Arc<str>)> + '_> {
+        match listing {
+            Listing::All(topic) => Box::new(self.table(topic).behind(after)),
+            Listing::Unbilled => Box::new(behind(&self.unbilled, after)),
+            Listing::By(lookup, key) => match lookup_index(lookup) {
+                Some(index) => {
+                    let table = self.table(lookup.topic);
+                    let places = self.indexes[index].places(key, after);
+                    Box::new(places.filter_map(|place| table.row(place)))
+                }
+                None => Box::new(std::iter::empty()),
+            },
+        }
     }
 
     /// How far it has come in a topic.
@@ -58,55 +89,164 @@ impl View {
     /// Takes in an entry; each must come once, in order.
     pub(super) fn apply(&mut self, entry: &Entry) {
         self.positions.finish(entry);
-        let Some(index) = index(entry.topic) else {
+        let Some(index) = table_index(entry.topic) else {
             return;
         };
-        let place = self.tables[index].apply(entry);
+        let Some(place) = self.tables[index].apply(entry) else {
+            return;
+        };
+        let billed_before = match entry.topic {
+            topics::BILLING => self.billings().key(place.id),
+            _ => None,
+        };
+        self.index(entry, place);
         match entry.topic {
-            topics::ORDER => self.apply_order(entry, place),
-            topics::BILLING => self.apply_billing(entry),
+            topics::ORDER => self.list_unbilled(place.id, Some(place)),
+            topics::BILLING => {
+                let billed_now = self.billings().key(place.id);
+                for order in [billed_before, billed_now].into_iter().flatten() {
+                    self.list_unbilled(order, self.table(topics::ORDER).place(order));
+                }
+            }
             _ => {}
         }
     }
 
-    fn apply_order(&mut self, entry: &Entry, place: Option<Place>) {
-        let Some(place) = place else { return };
-        if entry.action == Action::Deleted {
-            self.unbilled.remove_mut(&place);
-        } else if !self.billed.billing_of.contains_key(&entry.entity_id) {
-            self.unbilled.insert_mut(place, Arc::clone(&entry.document));
-        }
-    }
-
-    fn apply_billing(&mut self, entry: &Entry) {
-        let billing = entry.entity_id;
-        if let Some(order) = self.billed.order_of.get(&billing).copied() {
-            self.billed.order_of.remove_mut(&billing);
-            self.billed.billing_of.remove_mut(&order);
-            self.list_as_unbilled(order);
-        }
-        if matches!(entry.action, Action::Created | Action::Updated) {
-            match serde_json::from_str::<BillingDocument>(&entry.document) {
-                Ok(BillingDocument { order_id }) => {
-                    self.billed.order_of.insert_mut(billing, order_id);
-                    self.billed.billing_of.insert_mut(order_id, billing);
-                    if let Some(place) = self.table(topics::ORDER).place(order_id) {
-                        self.unbilled.remove_mut(&place);
-                    }
-                }
-                Err(error) => tracing::error!(%billing, %error, "a billing names no order"),
+    /// Keeps the indexes of an entry's topic.
+    fn index(&mut self, entry: &Entry, place: Place) {
+        for (lookup, index) in LOOKUPS.into_iter().zip(&mut self.indexes) {
+            if lookup.topic != entry.topic {
+                continue;
             }
+            let key = match entry.action {
+                Action::Created | Action::Updated => lookup
+                    .key(&entry.document)
+                    .inspect_err(|error| {
+                        let (topic, id) = (entry.topic, entry.entity_id);
+                        tracing::error!(%topic, %id, %error, "an entity cannot be looked up");
+                    })
+                    .ok(),
+                Action::Deleted | Action::Internal => None,
+            };
+            index.set(place, key);
         }
     }
 
-    fn list_as_unbilled(&mut self, order: Uuid) {
-        let orders = self.table(topics::ORDER);
-        if let (Some(place), Some(document)) = (orders.place(order), orders.get(order).cloned()) {
-            self.unbilled.insert_mut(place, document);
+    fn billings(&self) -> &Index {
+        let index = lookup_index(BILLINGS_BY_ORDER).expect("it is one of them");
+        &self.indexes[index]
+    }
+
+    /// Lists a living order without a billing as unbilled, with its newest state, and no other.
+    fn list_unbilled(&mut self, order: Uuid, place: Option<Place>) {
+        let Some(place) = place else { return };
+        match self.table(topics::ORDER).get(order).cloned() {
+            Some(document) if !self.billings().contains(order) => {
+                self.unbilled.insert_mut(place, document);
+            }
+            _ => {
+                self.unbilled.remove_mut(&place);
+            }
         }
     }
 }
 
-fn index(topic: Topic) -> Option<usize> {
+fn table_index(topic: Topic) -> Option<usize> {
     topics::PUBLIC.iter().position(|public| *public == topic)
+}
+
+fn lookup_index(lookup: Lookup) -> Option<usize> {
+    LOOKUPS.iter().position(|known| *known == lookup)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes entries whose ids count up.
+    struct Log(u64);
+
+    impl Log {
+        fn entry(&mut self, topic: Topic, action: Action, id: u128, document: &str) -> Entry {
+            self.0 += 1;
+            Entry {
+                id: EntryId::new(1, self.0),
+                topic,
+                action,
+                event_id: Uuid::nil(),
+                entity_id: Uuid::from_u128(id),
+                version: 1,
+                kind: "Test".into(),
+                schema: 1,
+                time_us: 0,
+                command_id: Uuid::nil(),
+                cause: None,
+                document: document.into(),
+                data: "".into(),
+                ends_transaction: true,
+            }
+        }
+    }
+
+    fn order(number: u128, customer: u128) -> String {
+        let (id, customer) = (Uuid::from_u128(number), Uuid::from_u128(customer));
+        format!(r#"{{"id":"{id}","product_ids":[],"customer_id":"{customer}"}}"#)
+    }
+
+    fn billing(order: u128) -> String {
+        format!(r#"{{"order_id":"{}"}}"#, Uuid::from_u128(order))
+    }
+
+    fn shown(view: &View, listing: Listing) -> Vec<u128> {
+        view.rows(listing, None).map(|(place, _)| place.id.as_u128()).collect()
+    }
+
+    #[test]
+    fn an_order_is_unbilled_until_its_last_billing_and_again_without_one() {
+        let (mut view, mut log) = (View::default(), Log(0));
+        for number in 1..=3 {
+            let document = order(number, 10);
+            view.apply(&log.entry(topics::ORDER, Action::Created, number, &document));
+        }
+        view.apply(&log.entry(topics::BILLING, Action::Created, 50, &billing(2)));
+        assert_eq!(shown(&view, Listing::Unbilled), [1, 3]);
+        view.apply(&log.entry(topics::BILLING, Action::Updated, 50, &billing(3)));
+        assert_eq!(shown(&view, Listing::Unbilled), [1, 2]);
+        view.apply(&log.entry(topics::ORDER, Action::Deleted, 1, &order(1, 10)));
+        assert_eq!(shown(&view, Listing::Unbilled), [2]);
+        view.apply(&log.entry(topics::BILLING, Action::Deleted, 50, &billing(3)));
+        assert_eq!(shown(&view, Listing::Unbilled), [2, 3]);
+    }
+
+    #[test]
+    fn entities_are_looked_up_by_what_they_name_now() {
+        let (mut view, mut log) = (View::default(), Log(0));
+        for (number, customer) in [(1, 10), (2, 20), (3, 10)] {
+            let document = order(number, customer);
+            view.apply(&log.entry(topics::ORDER, Action::Created, number, &document));
+        }
+        let lookup = Lookup { topic: topics::ORDER, field: "customer_id" };
+        let of =
+            |view: &View, customer| shown(view, Listing::By(lookup, Uuid::from_u128(customer)));
+        assert_eq!(of(&view, 10), [1, 3]);
+        let moved = order(1, 20);
+        view.apply(&log.entry(topics::ORDER, Action::Updated, 1, &moved));
+        view.apply(&log.entry(topics::ORDER, Action::Deleted, 3, &order(3, 10)));
+        assert_eq!(of(&view, 10), []);
+        assert_eq!(of(&view, 20), [1, 2]);
+        assert_eq!(shown(&view, Listing::All(topics::ORDER)), [1, 2]);
+    }
+
+    #[test]
+    fn a_list_goes_on_behind_a_place_whose_entity_is_gone() {
+        let (mut view, mut log) = (View::default(), Log(0));
+        for number in 1..=5 {
+            let document = order(number, 10);
+            view.apply(&log.entry(topics::ORDER, Action::Created, number, &document));
+        }
+        let place = view.table(topics::ORDER).place(Uuid::from_u128(3));
+        view.apply(&log.entry(topics::ORDER, Action::Deleted, 3, &order(3, 10)));
+        let rest = view.rows(Listing::All(topics::ORDER), place);
+        assert_eq!(rest.map(|(place, _)| place.id.as_u128()).collect::<Vec<_>>(), [4, 5]);
+    }
 }

@@ -23,6 +23,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("redis", &["ordershop-store"]),
     ("actix", &["ordershop-supervisors", "ordershop-actors", "ordershop"]),
     ("actix-rt", &["ordershop-supervisors", "ordershop-actors", "ordershop"]),
+    ("actix-http", &["ordershop"]),
     ("actix-web", &["ordershop"]),
     ("lettre", &["ordershop"]),
 ];
