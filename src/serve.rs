@@ -12,6 +12,7 @@ use ordershop_supervisors::Tree;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Exit;
+use crate::http::Limits;
 use crate::progress::Progress;
 use crate::settings::{HttpAddress, Settings, StoreUrl};
 use crate::{mail, tree};
@@ -31,7 +32,9 @@ async fn serve(settings: &Settings) -> Result<(), Exit> {
         Exit::unusable(format!("cannot tell the address for HTTP: {error}"), "try another --http")
     })?;
 
-    let shop = tree::shop(tree::Ground { log: Arc::clone(&log) as _, mail, listener });
+    let limits = Limits { commands: settings.max_commands, queries: settings.max_queries };
+    let ground = tree::Ground { log: Arc::clone(&log) as _, mail, listener, limits };
+    let shop = tree::shop(ground);
     let starting = Progress::begin("starting: the queries catch up with the log");
     let started = tokio::select! {
         started = Tree::start(shop) => started,

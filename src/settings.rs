@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -48,6 +49,22 @@ pub struct Settings {
         layer_attr(arg(long, value_name = "DOMAIN"))
     )]
     pub mail_domain: MailDomain,
+
+    /// How many commands may be under way at once; one client has half of them at most
+    #[config(
+        env = "ORDERSHOP_MAX_COMMANDS",
+        default = 2048,
+        layer_attr(arg(long, value_name = "NUMBER"))
+    )]
+    pub max_commands: NonZeroUsize,
+
+    /// How many queries may be under way at once; one client has half of them at most
+    #[config(
+        env = "ORDERSHOP_MAX_QUERIES",
+        default = 2048,
+        layer_attr(arg(long, value_name = "NUMBER"))
+    )]
+    pub max_queries: NonZeroUsize,
 
     /// How logs are written to stderr: `text` or `json`
     #[config(
@@ -109,7 +126,7 @@ pub struct Described {
     /// The environment variable that sets it.
     pub variable: &'static str,
     /// What it is when nobody sets it.
-    pub default: &'static str,
+    pub default: String,
 }
 
 /// Every setting, from the one definition.
@@ -119,8 +136,15 @@ pub fn described() -> impl Iterator<Item = Described> {
     Settings::META.fields.iter().filter_map(|field| match field.kind {
         FieldKind::Leaf {
             env: Some(variable),
-            kind: LeafKind::Required { default: Some(Expr::Str(default)), .. },
-        } => Some(Described { name: field.name, variable, default }),
+            kind: LeafKind::Required { default: Some(default), .. },
+        } => {
+            let default = match default {
+                Expr::Str(text) => text.to_owned(),
+                Expr::Integer(number) => number.to_string(),
+                _ => return None,
+            };
+            Some(Described { name: field.name, variable, default })
+        }
         _ => None,
     })
 }

@@ -28,7 +28,7 @@ use ordershop_supervisors::{
     ChildSpec, Failure, Handle, Intensity, Strategy, SupervisorSpec, cell, dynamic,
 };
 
-use crate::http::{Gateway, GatewayFuture, HttpServer, HttpServerContext};
+use crate::http::{Gateway, GatewayFuture, HttpServer, HttpServerContext, Limits};
 
 /// How long queries may take to catch up with the log before the server opens.
 const CATCH_UP_TIME: Duration = Duration::from_mins(10);
@@ -53,11 +53,13 @@ pub struct Ground {
     pub mail: Arc<dyn MailTransport>,
     /// The address for HTTP, bound.
     pub listener: TcpListener,
+    /// How much HTTP takes at once.
+    pub limits: Limits,
 }
 
 /// The tree of the whole shop in one process.
 pub fn shop(ground: Ground) -> SupervisorSpec {
-    let Ground { log, mail, listener } = ground;
+    let Ground { log, mail, listener, limits } = ground;
     let read_model = ReadModel::default();
     let open_intents = OpenIntents::default();
 
@@ -68,7 +70,7 @@ pub fn shop(ground: Ground) -> SupervisorSpec {
     let keeper_spec = parts.keeper(&sagas);
     let (bus, services_spec) = parts.services(entities, sagas);
     let readers_spec = parts.readers(&bus.msg, &mail, &read_model);
-    let http_spec = parts.http(listener, bus, read_model);
+    let http_spec = parts.http((listener, limits), bus, read_model);
 
     SupervisorSpec::new("ordershop", Strategy::RestForOne)
         .intensity(INTENSITY)
@@ -227,12 +229,17 @@ impl Parts {
         Subscription::child(log, reader.clone(), journal, options, cell(name), handler)
     }
 
-    fn http(&self, listener: TcpListener, bus: LocalBus, read_model: ReadModel) -> ChildSpec {
+    fn http(
+        &self,
+        (listener, limits): (TcpListener, Limits),
+        bus: LocalBus,
+        read_model: ReadModel,
+    ) -> ChildSpec {
         let log = Arc::clone(&self.log);
         let gateway = Box::new(move || -> GatewayFuture {
             Box::pin(gateway(Arc::clone(&log), bus.clone(), read_model.clone()))
         });
-        let context = HttpServerContext { listener, gateway };
+        let context = HttpServerContext { listener, limits, gateway };
         HttpServer::child(context, cell("http").start_timeout(CATCH_UP_TIME))
     }
 }

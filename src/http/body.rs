@@ -5,13 +5,15 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, web};
-use bytes::Bytes;
+use actix_web::{HttpMessage, HttpRequest, web};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
 use ordershop_actors::shop::Invalid;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 
+use super::admission::{Admission, Taken};
 use super::problem::{Kind, Problem};
 use super::traffic::Traffic;
 
@@ -36,13 +38,13 @@ pub(super) async fn read(request: &HttpRequest, payload: web::Payload) -> Result
             ));
         }
     }
-    let too_large =
-        || Problem::new(Kind::TooLarge, format!("the body has more than {MAX_BODY_BYTES} bytes"));
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
         return Err(too_large());
     }
+    let admission = request.app_data::<web::Data<Admission>>();
+    let place = admission.map(|admission| admission.body(request));
     let traffic = request.app_data::<web::Data<Traffic>>();
     let closed = async {
         match traffic {
@@ -51,24 +53,47 @@ pub(super) async fn read(request: &HttpRequest, payload: web::Payload) -> Result
         }
     };
     tokio::select! {
-        body = tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(MAX_BODY_BYTES)) => {
-            match body {
-                Ok(Ok(Ok(body))) => Ok(body),
-                Ok(Ok(Err(error))) => {
-                    let detail = format!("the body did not come whole: {error}");
-                    Err(Problem::new(Kind::Malformed, detail))
-                }
-                Ok(Err(_)) => Err(too_large()),
-                Err(_) => {
-                    let seconds = BODY_PATIENCE.as_secs();
-                    let detail = format!("the body did not come whole within {seconds} seconds");
-                    Err(Problem::new(Kind::TooSlow, detail))
-                }
+        body = tokio::time::timeout(BODY_PATIENCE, gather(payload, place)) => {
+            let (body, place) = body.map_err(|_| {
+                let seconds = BODY_PATIENCE.as_secs();
+                let detail = format!("the body did not come whole within {seconds} seconds");
+                Problem::new(Kind::TooSlow, detail)
+            })??;
+            if let Some(place) = place {
+                // It counts as long as its request does, for so long its parts are in use.
+                request.extensions_mut().insert(place);
             }
+            Ok(body)
         }
         // Nothing of it was begun, and its client may take for ever.
         () = closed => Err(Problem::closing()),
     }
+}
+
+/// The whole body, and the place that it takes among the bodies of all commands.
+async fn gather(
+    mut payload: web::Payload,
+    mut place: Option<Taken>,
+) -> Result<(Bytes, Option<Taken>), Problem> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| {
+            Problem::new(Kind::Malformed, format!("the body did not come whole: {error}"))
+        })?;
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            return Err(too_large());
+        }
+        if !place.as_mut().is_none_or(|place| place.grow(chunk.len())) {
+            let detail = "the bodies under way are larger than what is taken at once";
+            return Err(Problem::new(Kind::Unavailable, detail));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((body.freeze(), place))
+}
+
+fn too_large() -> Problem {
+    Problem::new(Kind::TooLarge, format!("the body has more than {MAX_BODY_BYTES} bytes"))
 }
 
 /// One object.

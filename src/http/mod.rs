@@ -9,8 +9,10 @@
 //! | `gateway` | what all handlers share: the bus, the read model, read-your-writes |
 //! | `positions` | the header `OrderShop-Position` |
 //! | `problem` | every error as `application/problem+json` |
+//! | `admission` | how much may be under way at once, and how much of it for one client |
 //! | `server`, `traffic` | the supervised server, and its orderly stop |
 
+mod admission;
 mod body;
 mod commands;
 mod gateway;
@@ -24,5 +26,6 @@ mod server;
 mod shown;
 mod traffic;
 
+pub use admission::Limits;
 pub use gateway::Gateway;
 pub use server::{GatewayFuture, HttpServer, HttpServerContext};

@@ -9,6 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 use ordershop_supervisors::{CellBuilder, ChildSpec, Context, Failure, Process, Shutdown};
 
+use super::admission::{self, Admission, Limits};
 use super::traffic::{self, Traffic};
 use super::{Gateway, routes};
 
@@ -19,10 +20,15 @@ const FLUSH_SECONDS: u64 = 1;
 /// How long a client's idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
+/// How many connections each worker has open at most; more wait to be accepted.
+const MAX_CONNECTIONS: usize = 10_000;
+
 /// What a server needs.
 pub struct HttpServerContext {
     /// The bound address; it stays bound when the server restarts.
     pub listener: TcpListener,
+    /// How much may be under way at once.
+    pub limits: Limits,
     /// Makes the gateway of an incarnation; done when queries can be answered.
     pub gateway: Box<dyn Fn() -> GatewayFuture + Send>,
 }
@@ -40,29 +46,33 @@ pub struct HttpServer {
 impl HttpServer {
     /// The server, as a child for a supervisor.
     pub fn child(context: HttpServerContext, cell: CellBuilder<Self>) -> ChildSpec {
-        let HttpServerContext { listener, gateway } = context;
+        let HttpServerContext { listener, limits, gateway } = context;
         let patience = DRAIN_TIME + Duration::from_secs(2 * FLUSH_SECONDS);
         let (_, spec) = cell.shutdown(Shutdown::Timeout(patience)).factory(move |_| {
             let listener = listener.try_clone();
             let gateway = gateway();
-            async move { Self::start(listener.map_err(Failure::new)?, gateway.await?) }
+            async move { Self::start(listener.map_err(Failure::new)?, limits, gateway.await?) }
         });
         spec
     }
 
-    fn start(listener: TcpListener, gateway: Gateway) -> Result<Self, Failure> {
+    fn start(listener: TcpListener, limits: Limits, gateway: Gateway) -> Result<Self, Failure> {
         let gateway = web::Data::new(gateway);
         let traffic = Arc::new(Traffic::default());
         let counted = web::Data::from(Arc::clone(&traffic));
+        let admission = web::Data::new(Admission::new(limits));
         let server = actix_web::HttpServer::new(move || {
             App::new()
                 .app_data(web::Data::clone(&gateway))
                 .app_data(web::Data::clone(&counted))
+                .app_data(web::Data::clone(&admission))
+                .wrap(from_fn(admission::admit))
                 .wrap(from_fn(traffic::count))
                 .configure(routes::mount)
         })
         .disable_signals()
         .keep_alive(KEEP_ALIVE)
+        .max_connections(MAX_CONNECTIONS)
         .shutdown_timeout(FLUSH_SECONDS)
         .listen(listener)
         .map_err(Failure::new)?

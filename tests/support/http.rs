@@ -55,6 +55,13 @@ impl Client {
         Self { address, connection: None, sent_at: None }
     }
 
+    /// A client that begins with a connection that was opened elsewhere.
+    pub(crate) fn over(stream: TcpStream) -> io::Result<Self> {
+        let mut client = Self::new(stream.peer_addr()?);
+        client.connection = Some((BufReader::new(prepared(stream)?), Instant::now()));
+        Ok(client)
+    }
+
     /// Sends a request with an optional JSON body and reads its answer.
     pub(crate) fn send(
         &mut self,
@@ -112,11 +119,15 @@ impl Client {
 
     fn connect(&self) -> io::Result<BufReader<TcpStream>> {
         let stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(BufReader::new(stream))
+        Ok(BufReader::new(prepared(stream)?))
     }
+}
+
+fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 fn read_answer(reader: &mut impl BufRead, without_body: bool) -> io::Result<Answer> {
