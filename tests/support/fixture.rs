@@ -1,10 +1,13 @@
 //! A shop with one of everything, asked for what it must refuse.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::http::Answer;
 use super::ids;
 use super::shop::{Folder, Shop};
+use super::wait::{eventually, pause};
 
 /// An id that no entity has.
 pub(crate) const UNKNOWN: &str = "00000000-0000-7000-8000-000000000000";
@@ -21,7 +24,7 @@ pub(crate) struct Fixture {
     pub(crate) inventory: String,
     pub(crate) order: String,
     pub(crate) billing: String,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Fixture {
@@ -37,7 +40,7 @@ impl Fixture {
         let order =
             create("/order", json!({"product_ids": [product, product], "customer_id": customer}));
         let billing = create("/billing", json!({"order_id": order}));
-        Self { shop, customer, product, bare_product, inventory, order, billing, _folder: folder }
+        Self { shop, customer, product, bare_product, inventory, order, billing, folder }
     }
 
     /// The path of the one entity of a topic.
@@ -63,6 +66,27 @@ impl Fixture {
             "billing" => json!({"order_id": self.order}),
             other => panic!("no topic {other}"),
         }
+    }
+
+    /// How long the log is, once nothing is written to it any more.
+    pub(crate) fn quiet_log_bytes(&self) -> u64 {
+        let mut before = self.log_bytes();
+        eventually("a log to which nothing is written", || {
+            pause(Duration::from_millis(300));
+            let now = self.log_bytes();
+            let grown = now - std::mem::replace(&mut before, now);
+            if grown == 0 { Ok(now) } else { Err(format!("it grew by {grown} bytes")) }
+        })
+    }
+
+    /// How long the log is.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        let files = std::fs::read_dir(self.folder.data()).expect("the log's folder");
+        files
+            .map(|file| file.expect("an entry of a folder"))
+            .filter(|file| file.path().extension().is_some_and(|extension| extension == "log"))
+            .map(|file| file.metadata().expect("a file's length").len())
+            .sum()
     }
 
     /// A request that must be refused with this status, by a problem that holds these words, and
