@@ -7,10 +7,12 @@
 //! Source: Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches",
 //! IEEE/ACM Transactions on Networking 6(2), 1998.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -22,6 +24,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, ResponseError, web};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use tokio::task::JoinHandle;
 
 use super::problem::{Kind, Problem};
 
@@ -30,6 +33,8 @@ const MAX_BODIES_BYTES: usize = 256 * 1024 * 1024;
 /// Of a refused request so much is read and dropped, and for so long.
 const MAX_DISCARDED_BYTES: usize = 64 * 1024;
 const DISCARD_PATIENCE: Duration = Duration::from_millis(100);
+/// How long an answer that is made while it is sent may take to be sent.
+const SENDING_PATIENCE: Duration = Duration::from_mins(10);
 /// These paths are for whoever wants to know why the shop is busy.
 const ALWAYS_OPEN: &str = "/ops/";
 
@@ -165,7 +170,7 @@ pub(super) async fn admit<B: MessageBody + 'static>(
     };
     let response = next.call(request).await?;
     Ok(response.map_body(|_, body| match body.size() {
-        BodySize::Stream => BoxBody::new(Held { body: body.boxed(), _taken: taken }),
+        BodySize::Stream => BoxBody::new(Held::new(body.boxed(), taken, SENDING_PATIENCE)),
         BodySize::None | BodySize::Sized(_) => body.boxed(),
     }))
 }
@@ -193,23 +198,51 @@ async fn discard_body(request: &mut ServiceRequest) {
 }
 
 /// A body that is still being made, and so counts as under way until it is sent.
+///
+/// One whose client does not take it in time is given up. Nobody asks a body for more while its
+/// client takes nothing, so a timer outside must drop it, and with it the view that it is made from.
 struct Held {
-    body: BoxBody,
-    _taken: Taken,
+    rest: Rc<RefCell<Option<(BoxBody, Taken)>>>,
+    size: BodySize,
+    timer: JoinHandle<()>,
+}
+
+impl Held {
+    fn new(body: BoxBody, taken: Taken, patience: Duration) -> Self {
+        let size = body.size();
+        let rest = Rc::new(RefCell::new(Some((body, taken))));
+        let late = Rc::clone(&rest);
+        let timer = actix_rt::spawn(async move {
+            tokio::time::sleep(patience).await;
+            drop(late.take());
+        });
+        Self { rest, size, timer }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.timer.abort();
+        drop(self.rest.take());
+    }
 }
 
 impl MessageBody for Held {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
-        self.body.size()
+        self.size
     }
 
     fn poll_next(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        self.body.as_pin_mut().poll_next(cx)
+        match &mut *self.rest.borrow_mut() {
+            Some((body, _)) => body.as_pin_mut().poll_next(cx),
+            // An error cuts the answer off, so that nobody takes it for whole.
+            None => Poll::Ready(Some(Err("the answer was not taken in time".into()))),
+        }
     }
 }
 
@@ -262,6 +295,26 @@ mod tests {
         assert!(!taken.grow(30));
         assert!(taken.grow(10));
         assert_eq!(gate.shares().all, 50);
+    }
+
+    #[actix_web::test]
+    async fn an_answer_that_is_not_taken_in_time_is_given_up() {
+        let gate = Gate::new(2);
+        let hold = |patience| {
+            let chunks = futures_util::stream::repeat_with(|| Ok::<_, Error>(Bytes::new()));
+            let body = actix_web::body::BodyStream::new(chunks).boxed();
+            Held::new(body, gate.take(address(1), 1).unwrap(), patience)
+        };
+        let taken = hold(Duration::from_mins(1));
+        assert_eq!(gate.shares().all, 1);
+        drop(taken);
+        assert_eq!(gate.shares().all, 0, "what was sent, or cut off, is given back");
+
+        let left = hold(Duration::from_millis(1));
+        while gate.shares().all > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(actix_web::body::to_bytes(left).await.is_err());
     }
 
     #[test]

@@ -59,8 +59,11 @@ impl Tag {
 
     /// Whether the client says that it has this state already.
     fn is_known(self, request: &HttpRequest) -> bool {
+        let mut lines = request.headers().get_all(header::IF_NONE_MATCH).peekable();
+        if lines.peek().is_none() {
+            return false;
+        }
         let tag = format!("\"{:016x}\"", self.0);
-        let lines = request.headers().get_all(header::IF_NONE_MATCH);
         lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).any(|known| {
             let known = known.trim();
             known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
