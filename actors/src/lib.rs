@@ -11,6 +11,7 @@
 //! Nothing here knows HTTP, RESP, a file format, or how a mail leaves the house: those are
 //! adapters of the program.
 
+pub mod crash_points;
 pub mod read_model;
 pub mod runtime;
 pub mod shop;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use ordershop_actors::runtime::fault::crash_point;
 use ordershop_actors::shop::effects::{Mail, MailTransport, TransportError};
 
 use super::{MailForm, MailFormError};
@@ -69,6 +70,7 @@ impl Inner {
         file.write_all(content)?;
         file.sync_data()?;
         fs::rename(&unfinished, &path)?;
+        crash_point("sender/after-mail");
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
-//! Faults on cue, for tests: a build with the feature `faults` can arm a panic.
+//! Faults on cue, for tests: a build with the feature `faults` can arm a panic, or a crash.
 //!
-//! Without the feature, `point` is nothing at all.
+//! Without the feature, `point` and `crash_point` are nothing at all. The names of all crash points
+//! stand in [`crate::crash_points`].
 
 use uuid::Uuid;
 
@@ -25,6 +26,47 @@ mod armed {
         !armed.is_empty() && armed.remove(&(topic.to_owned(), entity_id))
     }
 }
+
+#[cfg(feature = "faults")]
+mod crash {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    struct Armed {
+        name: String,
+        /// How often the process still comes there, the last time included.
+        left: AtomicU64,
+    }
+
+    /// What the environment variable `ORDERSHOP_CRASH` names: `NAME` or `NAME@n`.
+    static ARMED: LazyLock<Option<Armed>> = LazyLock::new(|| {
+        let text = std::env::var("ORDERSHOP_CRASH").ok()?;
+        let (name, times) = text.split_once('@').unwrap_or((&text, "1"));
+        let left = AtomicU64::new(times.parse().unwrap_or(1));
+        Some(Armed { name: name.to_owned(), left })
+    });
+
+    pub(super) fn point(name: &str) {
+        if let Some(armed) = &*ARMED
+            && armed.name == name
+            && armed.left.fetch_sub(1, Ordering::SeqCst) == 1
+        {
+            // Nothing is unwound, flushed or closed: as with `kill -9`.
+            std::process::abort();
+        }
+    }
+}
+
+/// A place in which a test can have the whole process die, with `ORDERSHOP_CRASH=NAME` or, the n-th
+/// time that it comes here, `ORDERSHOP_CRASH=NAME@n`.
+#[cfg(feature = "faults")]
+pub fn crash_point(name: &str) {
+    crash::point(name);
+}
+
+/// Nothing, in a build without faults.
+#[cfg(not(feature = "faults"))]
+pub const fn crash_point(_name: &str) {}
 
 /// Makes the handler of that entity's next command panic, once.
 #[cfg(feature = "faults")]

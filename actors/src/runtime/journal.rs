@@ -15,6 +15,8 @@ use ordershop_supervisors::{
 };
 use tokio::sync::oneshot;
 
+use super::fault::crash_point;
+
 /// How many transactions one batch holds at most.
 const MAX_BATCH_TRANSACTIONS: usize = 1024;
 /// How many messages wait for the journal at most; more are refused at once.
@@ -117,8 +119,10 @@ impl Journal {
             .collect();
         let cursor_replies = std::mem::take(&mut self.cursor_replies);
         let log = Arc::clone(&self.log);
+        crash_point("journal/before-append");
         let append = async move { log.append(Batch { transactions, cursors }).await };
         ctx.spawn(append, move |journal, result, ctx| {
+            crash_point("journal/after-append");
             journal.in_flight = false;
             // The next batch goes out before the answers of this one are handed on.
             journal.write_next(ctx);

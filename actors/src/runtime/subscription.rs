@@ -14,6 +14,7 @@ use ordershop_supervisors::{
     CellBuilder, ChildSpec, Context, Failure, Handle, Process, Receive, ReplyTo,
 };
 
+use super::fault::crash_point;
 use super::reader::{Deliver, Delivery, Subscribe};
 use super::{JournalHandle, ReaderHandle};
 
@@ -109,6 +110,9 @@ impl<H: Handler> Subscription<H> {
         ctx.spawn(handled, move |subscription, result, ctx| {
             match result {
                 Ok(()) => {
+                    if subscription.options.start == Start::Cursor {
+                        crash_point("subscription/after-handling");
+                    }
                     for entry in work.entries.iter() {
                         subscription.finished.finish(entry);
                     }
@@ -162,6 +166,7 @@ impl<H: Handler> Subscription<H> {
             .filter(|(topic, position)| self.saved.of(*topic) != *position)
             .collect();
         let save = async move {
+            crash_point("subscription/before-cursor");
             for (topic, position) in changed {
                 if let Err(error) = journal.save_cursor(Arc::clone(&name), topic, position).await {
                     // Until it is saved, the events would come again; handlers are idempotent.

@@ -186,6 +186,7 @@ impl<A: EventSourced> Entity<A> {
         };
         self.ahead.version = decision.version();
         self.ahead.last_event = decision.last_event();
+        fault::crash_point("entity/before-append");
         let mut writes = Vec::with_capacity(1 + execute.companions.len());
         writes.push(decision.write);
         writes.extend(execute.companions.iter().cloned());
@@ -282,6 +283,7 @@ impl<A: EventSourced> Entity<A> {
             self.answered += 1;
             match (asked, progress) {
                 (Asked::Command { reply, .. }, Progress::Done(Answer::Executed(result))) => {
+                    fault::crash_point("entity/before-answer");
                     // What was carried out before can be seen where the entity's last event can.
                     reply.send(result.map(|executed| Executed {
                         position: executed.position.or(self.durable),

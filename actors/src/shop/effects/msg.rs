@@ -12,6 +12,7 @@ use ordershop_supervisors::{
 };
 
 use super::Mail;
+use crate::runtime::fault::crash_point;
 use crate::runtime::{AppendError, JournalHandle, event_id};
 use crate::shop::{CommandError, topics};
 
@@ -92,6 +93,7 @@ impl Receive<AcceptMails> for Msg {
             Ok(())
         };
         ctx.spawn(all, |_, result, _| {
+            crash_point("msg/after-accept");
             reply.send(result);
             Ok(())
         });

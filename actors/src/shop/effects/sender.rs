@@ -8,6 +8,7 @@ use ordershop_store::Entry;
 
 use super::Mail;
 use super::msg::MAIL_ACCEPTED;
+use crate::runtime::fault::crash_point;
 use crate::runtime::{Handler, HandlerError, HandlerFuture};
 
 /// Why mails could not be sent now.
@@ -34,6 +35,14 @@ impl Handler for MailSender {
             .map(|entry| serde_json::from_str(&entry.data))
             .collect();
         let transport = Arc::clone(&self.0);
-        Box::pin(async move { transport.send(mails.map_err(HandlerError::from)?).await })
+        Box::pin(async move {
+            let mails = mails.map_err(HandlerError::from)?;
+            if !mails.is_empty() {
+                crash_point("sender/before-mail");
+            }
+            transport.send(mails).await?;
+            crash_point("sender/after-mails");
+            Ok(())
+        })
     }
 }

@@ -16,6 +16,7 @@ use super::driver::Resume;
 use super::open_intents::ticket;
 use super::{OpenIntents, Sagas};
 use crate::runtime::JournalHandle;
+use crate::runtime::fault::crash_point;
 use crate::shop::topics;
 
 /// The name of the cursor.
@@ -181,6 +182,8 @@ impl Sagas {
         self.0
             .ask(&intent_id, Resume)
             .await
-            .map_err(|error| Failure::new(format!("intent {intent_id} has no driver: {error}")))
+            .map_err(|error| Failure::new(format!("intent {intent_id} has no driver: {error}")))?;
+        crash_point("keeper/after-resume");
+        Ok(())
     }
 }

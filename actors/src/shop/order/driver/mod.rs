@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::OpenIntents;
 use super::open_intents::ticket;
 use super::stock::{StockAnswer, StockOf};
+use crate::runtime::fault::crash_point;
 use crate::runtime::{Entities, JournalHandle, Replayed, fault, replay};
 use crate::shop::{CommandError, topics};
 
@@ -126,11 +127,17 @@ impl SagaDriver {
     fn advance(&mut self, input: Input, ctx: &mut Context<'_, Self>) {
         if let Some(saga) = &mut self.saga {
             let steps = saga.advance(input);
+            if steps.iter().any(|step| matches!(step, Step::Confirm | Step::Reject(_))) {
+                crash_point("order/after-reservations");
+            }
             self.perform(steps, ctx);
         }
     }
 
     fn try_step(&mut self, step: Step, tries: u32, ctx: &mut Context<'_, Self>) {
+        if let Some(name) = before(&step) {
+            crash_point(name);
+        }
         match step {
             Step::Open => {
                 let (take, give) = self.saga.as_ref().map_or_else(Default::default, |saga| {
@@ -191,6 +198,9 @@ impl SagaDriver {
     ) -> Result<(), Failure> {
         match answer {
             StockAnswer::Done(input, position) => {
+                if let Some(name) = after(&step) {
+                    crash_point(name);
+                }
                 self.saw(topics::INVENTORY, position);
                 self.advance(input, ctx);
                 Ok(())
@@ -235,6 +245,7 @@ impl SagaDriver {
     fn finish(&mut self, result: SagaResult, ctx: &mut Context<'_, Self>) {
         self.context.open_intents.finished(self.intent_id);
         if let Some(reply) = self.reply.take() {
+            crash_point("order/before-answer");
             let positions = std::mem::take(&mut self.positions).into_iter().collect();
             reply.send(match (result, self.unfit.take()) {
                 (SagaResult::Rejected(_), Some(error)) => Err(error),
@@ -268,6 +279,31 @@ impl SagaDriver {
             }
             Ok(())
         });
+    }
+}
+
+/// The crash point before a step.
+const fn before(step: &Step) -> Option<&'static str> {
+    match step {
+        Step::Open => Some("order/before-open"),
+        Step::Confirm | Step::Reject(_) => Some("order/before-decision"),
+        Step::Release(_) => Some("order/before-release"),
+        Step::Return(_) => Some("order/before-return"),
+        Step::Close { .. } => Some("order/before-close"),
+        Step::Reserve(_) | Step::Finished(_) => None,
+    }
+}
+
+/// The crash point behind a step.
+const fn after(step: &Step) -> Option<&'static str> {
+    match step {
+        Step::Open => Some("order/after-open"),
+        Step::Reserve(_) => Some("order/after-reservation"),
+        Step::Confirm | Step::Reject(_) => Some("order/after-decision"),
+        Step::Release(_) => Some("order/after-release"),
+        Step::Return(_) => Some("order/after-return"),
+        Step::Close { .. } => Some("order/after-close"),
+        Step::Finished(_) => None,
     }
 }
 

@@ -10,7 +10,8 @@ use ordershop_store::{EntityWrite, Outcome, Refusal, Transaction};
 use ordershop_supervisors::{Context, Failure};
 use uuid::Uuid;
 
-use super::{Purpose, SagaDriver};
+use super::{Purpose, SagaDriver, after};
+use crate::runtime::fault::crash_point;
 use crate::runtime::{AppendError, Execute, ExecuteError, Executed, Replayed, decide, replay};
 use crate::shop::order::open_intents::ticket;
 use crate::shop::{CommandError, topics};
@@ -59,6 +60,9 @@ impl SagaDriver {
     ) -> Result<(), Failure> {
         match outcome {
             Ok(Ok(committed)) => {
+                if let Some(name) = after(&step) {
+                    crash_point(name);
+                }
                 self.saw(topics::ORDER, Some(committed.last()));
                 self.took(write)?;
                 let input = match step {
@@ -188,6 +192,9 @@ impl SagaDriver {
     ) -> Result<(), Failure> {
         match result {
             Ok(executed) if !executed.repeated => {
+                if let Some(name) = after(&Step::Confirm) {
+                    crash_point(name);
+                }
                 self.saw(topics::ORDER, executed.position);
                 self.took(write)?;
                 self.advance(Input::Decided(Decision::Confirmed), ctx);
