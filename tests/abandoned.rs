@@ -119,6 +119,14 @@ async fn reserve(log: &Embedded, ticket: Ticket, line: Line) {
 }
 
 #[test]
+fn a_record_of_which_orders_were_placed_can_be_deleted_after_a_start() {
+    let scene = Scene::new();
+    let shop = Shop::start(&scene.folder);
+    assert_eq!(shop.delete(&format!("/inventory/{}", scene.inventories[0])), json!(true));
+    shop.stop();
+}
+
+#[test]
 fn an_intent_that_touched_nothing_is_rejected() {
     let scene = Scene::new();
     scene.with_log(async |log| {

@@ -53,10 +53,12 @@ impl IntentKeeper {
             async move {
                 let cursor = log.cursor(CursorName::from(CURSOR), topics::ORDER).await;
                 let saved = cursor.map_err(Failure::new)?.unwrap_or_default().of(Action::Internal);
-                let unfinished = unfinished(log.as_ref(), saved).await?;
+                let (unfinished, end) = unfinished(log.as_ref(), saved).await?;
                 for (intent_id, ticket) in &unfinished {
                     open_intents.opened(*intent_id, *ticket);
                 }
+                // Else reservations of before the start would count as open.
+                open_intents.known_up_to(end);
                 let count = unfinished.len();
                 let ids: Vec<_> = unfinished.into_iter().map(|(id, _)| id).collect();
                 for some in ids.chunks(MAX_RESUMED_AT_ONCE) {
@@ -132,11 +134,11 @@ const fn last_below(floor: Ticket) -> EntryId {
     }
 }
 
-/// The intents behind `after` that are not finished.
+/// The intents behind `after` that are not finished, and up to where it has read.
 async fn unfinished(
     log: &dyn EventLog,
     mut after: EntryId,
-) -> Result<Vec<(Uuid, Ticket)>, Failure> {
+) -> Result<(Vec<(Uuid, Ticket)>, EntryId), Failure> {
     let mut intents: HashMap<Uuid, (Intent, Ticket)> = HashMap::new();
     loop {
         let page = log
@@ -159,7 +161,8 @@ async fn unfinished(
             }
         }
         if !page.more {
-            return Ok(intents.into_iter().map(|(id, (_, ticket))| (id, ticket)).collect());
+            let intents = intents.into_iter().map(|(id, (_, ticket))| (id, ticket)).collect();
+            return Ok((intents, after));
         }
     }
 }
@@ -178,7 +181,7 @@ impl Process for IntentKeeper {
 
 impl Sagas {
     /// Has a driver see to the end of an intent; done when it is finished.
-    async fn resume(&self, intent_id: Uuid) -> Result<(), Failure> {
+    pub(super) async fn resume(&self, intent_id: Uuid) -> Result<(), Failure> {
         self.0
             .ask(&intent_id, Resume)
             .await

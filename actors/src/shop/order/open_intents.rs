@@ -79,6 +79,12 @@ impl OpenIntents {
         inner.horizon = inner.horizon.max(ticket);
     }
 
+    /// Every intent up to that position is known: those that are open, and the others are finished.
+    pub(super) fn known_up_to(&self, position: EntryId) {
+        let mut inner = self.lock();
+        inner.horizon = inner.horizon.max(ticket(position));
+    }
+
     /// All that the intent asked for is done, or its first event never comes into the log.
     pub(super) fn finished(&self, intent_id: Uuid) {
         let mut inner = self.lock();
@@ -162,6 +168,19 @@ mod tests {
         intents.finished(B);
         assert!(!intents.is_beginning(B));
         assert_eq!(intents.floor(), Ticket(3, 1));
+    }
+
+    #[test]
+    fn what_was_finished_before_the_start_is_not_open() {
+        let intents = OpenIntents::default();
+        intents.opened(A, Ticket(3, 0));
+        intents.known_up_to(EntryId::new(5, 0));
+        let tickets = intents.tickets();
+        assert!(tickets.is_open(Ticket(3, 0)));
+        assert!(!tickets.is_open(Ticket(4, 0)));
+        assert!(tickets.is_open(Ticket(5, 1)));
+        intents.finished(A);
+        assert_eq!(intents.floor(), Ticket(5, 1));
     }
 
     #[test]
