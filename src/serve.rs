@@ -32,9 +32,14 @@ async fn serve(settings: &Settings) -> Result<(), Exit> {
         Exit::unusable(format!("cannot tell the address for HTTP: {error}"), "try another --http")
     })?;
 
-    let limits = Limits { commands: settings.max_commands, queries: settings.max_queries };
-    let ground = tree::Ground { log: Arc::clone(&log) as _, mail, listener, limits };
-    let shop = tree::shop(ground);
+    let shop = tree::shop(tree::Ground {
+        log: Arc::clone(&log) as _,
+        mail,
+        listener,
+        limits: Limits { commands: settings.max_commands, queries: settings.max_queries },
+        keep_keys: settings.idempotency_hours.duration(),
+        runtime: tokio::runtime::Handle::current(),
+    });
     let starting = Progress::begin("starting: the queries catch up with the log");
     let started = tokio::select! {
         started = Tree::start(shop) => started,

@@ -7,6 +7,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use confique::{Config, File, FileFormat, Layer};
 use serde::Deserialize;
@@ -65,6 +66,14 @@ pub struct Settings {
         layer_attr(arg(long, value_name = "NUMBER"))
     )]
     pub max_queries: NonZeroUsize,
+
+    /// How many hours an `Idempotency-Key` is known, and its answer kept
+    #[config(
+        env = "ORDERSHOP_IDEMPOTENCY_HOURS",
+        default = "24",
+        layer_attr(arg(long, value_name = "HOURS"))
+    )]
+    pub idempotency_hours: Hours,
 
     /// How logs are written to stderr: `text` or `json`
     #[config(
@@ -198,6 +207,40 @@ pub enum MailUrl {
 #[serde(try_from = "String")]
 pub struct MailDomain(String);
 
+/// A time in hours: any number above 0, up to ten years.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "NumberOrText")]
+pub struct Hours(f64);
+
+impl Hours {
+    /// The longest time that can be set.
+    const MAX: f64 = 87_600.0;
+
+    /// The same as a duration.
+    pub fn duration(self) -> Duration {
+        Duration::from_secs_f64(self.0 * 3600.0)
+    }
+}
+
+/// A number as TOML may have it, or as the environment does.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NumberOrText {
+    Number(f64),
+    Text(String),
+}
+
+impl TryFrom<NumberOrText> for Hours {
+    type Error = BadValue;
+
+    fn try_from(value: NumberOrText) -> Result<Self, BadValue> {
+        match value {
+            NumberOrText::Number(number) => number.to_string().parse(),
+            NumberOrText::Text(text) => text.parse(),
+        }
+    }
+}
+
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -275,6 +318,21 @@ impl FromStr for MailDomain {
     }
 }
 
+impl FromStr for Hours {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        match text.trim().parse() {
+            Ok(hours) if hours > 0.0 && hours <= Self::MAX => Ok(Self(hours)),
+            _ => Err(BadValue {
+                value: text.to_owned(),
+                what: "time in hours",
+                expected: "a number above 0, up to 87600, as in `24` or `0.5`",
+            }),
+        }
+    }
+}
+
 impl FromStr for LogFormat {
     type Err = BadValue;
 
@@ -348,6 +406,7 @@ mod tests {
         std::fs::write(&path, uncommented.join("\n")).unwrap();
         let settings = Settings::load(SettingsLayer::empty(), Some(&path)).unwrap();
         assert_eq!(settings.store, StoreUrl::Embedded("./data".into()));
+        assert_eq!(settings.idempotency_hours.duration(), Duration::from_hours(24));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use ordershop_actors::runtime::{
 use ordershop_actors::shop::effects::{
     BillingMails, Crm, MailSender, MailTransport, Msg, MsgHandle,
 };
+use ordershop_actors::shop::keys::CommandKeys;
 use ordershop_actors::shop::order::{
     DriverContext, IntentKeeper, OpenIntents, OrderCommands, Sagas,
 };
@@ -55,11 +56,15 @@ pub struct Ground {
     pub listener: TcpListener,
     /// How much HTTP takes at once.
     pub limits: Limits,
+    /// How long an idempotency key is known.
+    pub keep_keys: Duration,
+    /// The runtime on which the tree runs.
+    pub runtime: tokio::runtime::Handle,
 }
 
 /// The tree of the whole shop in one process.
 pub fn shop(ground: Ground) -> SupervisorSpec {
-    let Ground { log, mail, listener, limits } = ground;
+    let Ground { log, mail, listener, limits, keep_keys, runtime } = ground;
     let read_model = ReadModel::default();
     let open_intents = OpenIntents::default();
 
@@ -70,7 +75,8 @@ pub fn shop(ground: Ground) -> SupervisorSpec {
     let keeper_spec = parts.keeper(&sagas);
     let (bus, services_spec) = parts.services(entities, sagas);
     let readers_spec = parts.readers(&bus.msg, &mail, &read_model);
-    let http_spec = parts.http((listener, limits), bus, read_model);
+    let keys = parts.keys(&bus, keep_keys, runtime);
+    let http_spec = parts.http((listener, limits), bus, keys, read_model);
 
     SupervisorSpec::new("ordershop", Strategy::RestForOne)
         .intensity(INTENSITY)
@@ -229,15 +235,22 @@ impl Parts {
         Subscription::child(log, reader.clone(), journal, options, cell(name), handler)
     }
 
+    /// Idempotency keys; their commands go on when the server that took them restarts.
+    fn keys(&self, bus: &LocalBus, keep: Duration, runtime: tokio::runtime::Handle) -> CommandKeys {
+        let (log, journal) = (Arc::clone(&self.log), self.journal.clone());
+        CommandKeys::new(log, journal, Arc::new(bus.clone()), keep, runtime)
+    }
+
     fn http(
         &self,
         (listener, limits): (TcpListener, Limits),
         bus: LocalBus,
+        keys: CommandKeys,
         read_model: ReadModel,
     ) -> ChildSpec {
         let log = Arc::clone(&self.log);
         let gateway = Box::new(move || -> GatewayFuture {
-            Box::pin(gateway(Arc::clone(&log), bus.clone(), read_model.clone()))
+            Box::pin(gateway(Arc::clone(&log), bus.clone(), keys.clone(), read_model.clone()))
         });
         let context = HttpServerContext { listener, limits, gateway };
         HttpServer::child(context, cell("http").start_timeout(CATCH_UP_TIME))
@@ -248,10 +261,11 @@ impl Parts {
 async fn gateway(
     log: Arc<dyn EventLog>,
     bus: LocalBus,
+    keys: CommandKeys,
     read_model: ReadModel,
 ) -> Result<Gateway, Failure> {
     let ends = log.ends(topics::PUBLIC.to_vec()).await.map_err(Failure::new)?;
     let start: Vec<_> = ends.iter().map(|(topic, position)| (topic, position.last())).collect();
     read_model.at(&start, CATCH_UP_TIME).await.map_err(Failure::new)?;
-    Ok(Gateway::new(Arc::new(bus), read_model, &start))
+    Ok(Gateway::new(Arc::new(bus), keys, read_model, &start))
 }

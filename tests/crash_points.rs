@@ -7,9 +7,6 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 
 use ordershop_actors::crash_points;
 use serde_json::{Value, json};
@@ -20,8 +17,6 @@ use support::{ids, list, number};
 
 /// What is put in stock of each product.
 const STOCK: u64 = 10;
-/// The signal by which a process ends that aborts.
-const SIGABRT: i32 = 6;
 
 /// What is sent to the shop that is to die.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,9 +141,7 @@ impl Scene {
 
     /// The same stopped shop, on a folder of its own.
     fn copy(&self) -> Self {
-        let folder = Folder::new();
-        copy_all(&self.folder.data(), &folder.data());
-        copy_all(&self.folder.mail(), &folder.mail());
+        let folder = self.folder.copy();
         let Self { customer, products, order, .. } = self;
         let (customer, products) = (customer.clone(), products.clone());
         Self { folder, customer, products, order: order.clone() }
@@ -183,8 +176,7 @@ impl Scene {
             let expected = if sent == Sent::Short { 409 } else { 200 };
             assert_eq!(answer.status, expected, "{}", answer.shown());
         }
-        let ended = shop.wait();
-        assert_eq!(ended.status.signal(), Some(SIGABRT), "it did not die there: {}", ended.stderr);
+        shop.wait_for_abort();
         answer.is_ok()
     }
 
@@ -249,15 +241,6 @@ impl Scene {
     }
 }
 
-fn copy_all(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder for temporary files");
-    for entry in fs::read_dir(from).expect("the folder of a stopped shop") {
-        let path = entry.expect("the folder can be read").path();
-        let name = path.file_name().expect("a file has a name");
-        fs::copy(&path, to.join(name)).expect("a file can be copied");
-    }
-}
-
 /// Lets this command die at each of its points.
 #[allow(clippy::print_stdout, reason = "a test that fails shows at which")]
 fn dies_everywhere(sent: Sent) {
@@ -308,11 +291,11 @@ fn a_start_that_dies_while_it_finishes_what_was_left_behind_can_be_repeated() {
             let answered = scene.die(sent, point);
             let mut command = serve(&scene.folder);
             command.env("ORDERSHOP_CRASH", second);
-            let ended = match Shop::try_start_as(command) {
-                Ok(shop) => shop.wait(),
-                Err(ended) => ended,
-            };
-            assert_eq!(ended.status.signal(), Some(SIGABRT), "{}", ended.stderr);
+            // It may die before it serves, or after.
+            match Shop::try_start_as(command) {
+                Ok(shop) => shop.wait_for_abort(),
+                Err(ended) => assert!(ended.status.code().is_none(), "{}", ended.stderr),
+            }
             scene.recover(sent, answered);
         }
     }
@@ -322,5 +305,7 @@ fn a_start_that_dies_while_it_finishes_what_was_left_behind_can_be_repeated() {
 fn every_crash_point_is_gone_through() {
     let points = CASES.iter().flat_map(|(_, points)| points.iter().map(|(point, _)| *point));
     let tested: BTreeSet<&str> = points.chain([AT_THE_NEXT_START]).collect();
-    assert_eq!(tested, crash_points::ALL.into_iter().collect());
+    // Those of idempotency keys have their own test.
+    let all = crash_points::ALL.into_iter().filter(|point| !point.starts_with("key/"));
+    assert_eq!(tested, all.collect());
 }

@@ -5,7 +5,7 @@
 //! points are nothing. A new point stands here, too, so that the tests go through it.
 
 /// All of them, each as `PART/WHEN`.
-pub const ALL: [&str; 24] = [
+pub const ALL: [&str; 28] = [
     "order/before-open",
     "order/after-open",
     "order/after-reservation",
@@ -20,6 +20,10 @@ pub const ALL: [&str; 24] = [
     "order/after-close",
     "order/before-answer",
     "keeper/after-resume",
+    "key/before-taken",
+    "key/after-taken",
+    "key/before-answer",
+    "key/after-answer",
     "journal/before-append",
     "journal/after-append",
     "entity/before-append",

@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ordershop_actors::runtime::{EntityOptions, ExecuteError, decide, replay};
+use ordershop_actors::runtime::{EntityOptions, Execute, ExecuteError, decide, replay};
 use ordershop_store::{EventLog, Transaction};
 use uuid::Uuid;
 
@@ -179,6 +179,58 @@ fn an_idle_entity_goes_away_and_comes_back_as_it_was() {
         };
         tokio::time::timeout(PATIENCE, gone).await.expect("it never went away");
         assert_eq!(bank.accounts.inspect(ALICE).await.unwrap().state.balance, 5);
+        bank.tree.stop().await;
+    });
+}
+
+#[test]
+fn a_command_that_is_bound_to_a_version_is_decided_on_no_other() {
+    run(async {
+        let ground = Ground::new();
+        let bank = Bank::start(&ground, EntityOptions::default()).await;
+        let bound =
+            |version| Execute { only_at: Some(version), ..command(AccountCommand::Deposit(1)) };
+        bank.accounts.execute(ALICE, command(AccountCommand::Deposit(5))).await.unwrap();
+        for other in [0, 2] {
+            let moved = bank.accounts.execute(ALICE, bound(other)).await.unwrap_err();
+            assert!(matches!(moved, ExecuteError::Moved), "{moved:?}");
+        }
+        bank.accounts.execute(ALICE, bound(1)).await.unwrap();
+
+        // The entity's own state is behind the log: it loads again before it says so.
+        elsewhere(ground.log.as_ref(), ALICE, AccountCommand::Deposit(1)).await;
+        let moved = bank.accounts.execute(ALICE, bound(2)).await.unwrap_err();
+        assert!(matches!(moved, ExecuteError::Moved), "{moved:?}");
+        bank.accounts.execute(ALICE, bound(3)).await.unwrap();
+        let state = replay::<Account>(ground.log.as_ref(), ALICE).await.unwrap();
+        assert_eq!((state.version, state.state.balance), (4, 8));
+        bank.tree.stop().await;
+    });
+}
+
+#[test]
+fn a_bound_command_whose_first_append_came_after_all_is_answered_as_it_was_then() {
+    run(async {
+        let ground = Ground::new();
+        let bank = Bank::start(&ground, EntityOptions::default()).await;
+        bank.accounts.execute(ALICE, command(AccountCommand::Deposit(5))).await.unwrap();
+        let twice = Execute { only_at: Some(1), ..command(AccountCommand::Deposit(1)) };
+        // The first one's append, of which nobody knew: the entity's state does not have it.
+        let now = replay::<Account>(ground.log.as_ref(), ALICE).await.unwrap();
+        let (id, what) = (twice.command_id, &twice.command);
+        let decision = decide(&now.state, now.version, now.last_event, ALICE, id, what);
+        let transaction = Transaction {
+            topic: ACCOUNT,
+            command_id: id,
+            cause: None,
+            writes: vec![decision.unwrap().unwrap().write],
+            claims: Vec::new(),
+            releases: Vec::new(),
+        };
+        bank.journal.append(transaction).await.unwrap().unwrap();
+        bank.accounts.execute(ALICE, twice).await.unwrap();
+        let state = replay::<Account>(ground.log.as_ref(), ALICE).await.unwrap();
+        assert_eq!((state.version, state.state.balance), (2, 6));
         bank.tree.stop().await;
     });
 }

@@ -1,7 +1,7 @@
 //! Commands: create, replace and delete, alike for every topic.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use ordershop_actors::shop::effects::{Mail, Purpose};
+use ordershop_actors::shop::keys::KeyedRequest;
 use ordershop_actors::shop::{Accepted, Invalid, ShopCommand, StockChange, Verb, topics};
 use ordershop_domain::{Mailbox, Pieces};
 use ordershop_store::Topic;
@@ -10,8 +10,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::problem::{Kind, Problem};
-use super::{Gateway, body, positions};
-use crate::clock;
+use super::{Gateway, body, keys, positions};
 
 /// What clients may do with the entities of a topic, and how it is put to the bus.
 pub(super) trait Resource: 'static {
@@ -28,8 +27,10 @@ pub(super) async fn create<R: Resource>(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let drafts = body::one_or_many(&body::read(&request, payload).await?)?;
-    let accepted = gateway.command(R::command(Verb::Create(drafts))).await?;
+    let body = body::read(&request, payload).await?;
+    let key = keys::of(&request, &body)?;
+    let drafts = body::one_or_many(&body)?;
+    let accepted = gateway.command(key, R::command(Verb::Create(drafts))).await?;
     let ids = serde_json::to_string(&accepted.ids).expect("a list of ids");
     Ok(answer(&accepted, ids))
 }
@@ -40,18 +41,22 @@ pub(super) async fn replace<R: Resource>(
     id: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let draft = body::one(&body::read(&request, payload).await?)?;
+    let body = body::read(&request, payload).await?;
+    let key = keys::of(&request, &body)?;
+    let draft = body::one(&body)?;
     let id = known::<R>(&id)?;
-    let accepted = gateway.command(R::command(Verb::Replace(id, draft))).await?;
+    let accepted = gateway.command(key, R::command(Verb::Replace(id, draft))).await?;
     Ok(yes(&accepted))
 }
 
 pub(super) async fn delete<R: Resource>(
     gateway: web::Data<Gateway>,
+    request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
+    let key = keys::of(&request, &[])?;
     let id = known::<R>(&id)?;
-    let accepted = gateway.command(R::command(Verb::Delete(id))).await?;
+    let accepted = gateway.command(key, R::command(Verb::Delete(id))).await?;
     Ok(yes(&accepted))
 }
 
@@ -85,8 +90,10 @@ pub(super) async fn increase(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    let key = keys::of(&request, &[])?;
     let (product_id, pieces) = product_and_pieces(&request)?;
-    Ok(yes(&gateway.command(ShopCommand::Adjust(product_id, StockChange::In(pieces))).await?))
+    let command = ShopCommand::Adjust(product_id, StockChange::In(pieces));
+    Ok(yes(&gateway.command(key, command).await?))
 }
 
 /// `POST /decr/{product_id}` and `/decr/{product_id}/{n}`.
@@ -94,8 +101,9 @@ pub(super) async fn decrease(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    let key = keys::of(&request, &[])?;
     let (product_id, pieces) = product_and_pieces(&request)?;
-    take_out(&gateway, ShopCommand::Adjust(product_id, StockChange::Out(pieces))).await
+    take_out(&gateway, key, ShopCommand::Adjust(product_id, StockChange::Out(pieces))).await
 }
 
 /// `POST /decr_from_order`: takes the pieces of one or several orders out of stock, or none.
@@ -104,13 +112,19 @@ pub(super) async fn decrease_by_orders(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let orders = body::one_or_many(&body::read(&request, payload).await?)?;
-    take_out(&gateway, ShopCommand::TakeOut(orders)).await
+    let body = body::read(&request, payload).await?;
+    let key = keys::of(&request, &body)?;
+    let orders = body::one_or_many(&body)?;
+    take_out(&gateway, key, ShopCommand::TakeOut(orders)).await
 }
 
 /// Answers `true`, or `false` where the stock would go below zero.
-async fn take_out(gateway: &Gateway, command: ShopCommand) -> Result<HttpResponse, Problem> {
-    match gateway.command(command).await {
+async fn take_out(
+    gateway: &Gateway,
+    key: Option<KeyedRequest>,
+    command: ShopCommand,
+) -> Result<HttpResponse, Problem> {
+    match gateway.command(key, command).await {
         Ok(accepted) => Ok(yes(&accepted)),
         Err(problem) if problem.is_conflict() => {
             Ok(answer(&Accepted::default(), "false".to_owned()))
@@ -144,25 +158,17 @@ struct Email {
     msg: String,
 }
 
-/// `POST /email`: sends a mail; with an `Idempotency-Key` the same key is one mail.
+/// `POST /email`: sends a mail.
 pub(super) async fn email(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let Email { to, msg } = body::one(&body::read(&request, payload).await?)?;
-    let event_id = match request.headers().get("idempotency-key") {
-        Some(key) => Uuid::new_v5(&Uuid::NAMESPACE_URL, key.as_bytes()),
-        None => clock::command_id(),
-    };
-    let mail = Mail {
-        event_id,
-        purpose: Purpose::Note,
-        time_us: clock::now_us(),
-        to: to.address(),
-        text: msg,
-    };
-    let accepted = gateway.command(ShopCommand::Email(mail)).await?;
+    let body = body::read(&request, payload).await?;
+    let key = keys::of(&request, &body)?;
+    let Email { to, msg } = body::one(&body)?;
+    let command = ShopCommand::Email { to: to.address(), text: msg };
+    let accepted = gateway.command(key, command).await?;
     Ok(yes(&accepted))
 }
 

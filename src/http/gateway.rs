@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use ordershop_actors::read_model::{ReadModel, View};
+use ordershop_actors::shop::keys::{CommandKeys, KeyedRequest};
 use ordershop_actors::shop::{Accepted, CommandBus, ShopCommand};
 use ordershop_store::{EntryId, Topic};
 
@@ -22,6 +23,7 @@ const QUERY_PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Gateway {
     bus: Arc<dyn CommandBus>,
+    keys: CommandKeys,
     read_model: ReadModel,
     acknowledged: Arc<Acknowledged>,
 }
@@ -30,17 +32,26 @@ impl Gateway {
     /// A gateway to these; a query's view will be at least at `start`.
     pub fn new(
         bus: Arc<dyn CommandBus>,
+        keys: CommandKeys,
         read_model: ReadModel,
         start: &[(Topic, EntryId)],
     ) -> Self {
         let acknowledged = Acknowledged::default();
         acknowledged.add(start);
-        Self { bus, read_model, acknowledged: Arc::new(acknowledged) }
+        Self { bus, keys, read_model, acknowledged: Arc::new(acknowledged) }
     }
 
-    /// Has a command carried out.
-    pub(super) async fn command(&self, command: ShopCommand) -> Result<Accepted, Problem> {
-        let done = self.bus.dispatch(clock::command_id(), clock::now_us(), command);
+    /// Has a command carried out; one that came with a key, once.
+    pub(super) async fn command(
+        &self,
+        key: Option<KeyedRequest>,
+        command: ShopCommand,
+    ) -> Result<Accepted, Problem> {
+        let (command_id, now_us) = (clock::command_id(), clock::now_us());
+        let done = match key {
+            None => self.bus.dispatch(command_id, now_us, command),
+            Some(key) => self.keys.carry_out(key, command_id, now_us, command),
+        };
         let accepted = tokio::time::timeout(COMMAND_PATIENCE, done).await.map_err(|_| {
             let seconds = COMMAND_PATIENCE.as_secs();
             Problem::new(Kind::TimedOut, format!("no answer came within {seconds} seconds"))

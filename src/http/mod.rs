@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `routes` | every path, in one list |
 //! | `commands`, `body` | from a request to a command, and from its outcome to an answer |
+//! | `keys` | the header `Idempotency-Key` |
 //! | `queries`, `paging` | from a request to a view, and to a page of a list |
 //! | `rows`, `shown` | from a view to an answer: streamed lists, `ETag`, gzip |
 //! | `gateway` | what all handlers share: the bus, the read model, read-your-writes |
@@ -16,6 +17,7 @@ mod admission;
 mod body;
 mod commands;
 mod gateway;
+mod keys;
 mod paging;
 mod positions;
 mod problem;

@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Conflict,
     /// 408: the request did not come whole in time.
     TooSlow,
+    /// 422: its idempotency key came before, with another request.
+    KeyReused,
     /// 413: it is larger than what is taken at once.
     TooLarge,
     /// 415: the content type is not JSON.
@@ -44,7 +46,7 @@ impl Kind {
     const fn status(self) -> StatusCode {
         match self {
             Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => StatusCode::CONFLICT,
@@ -65,6 +67,7 @@ impl Kind {
             Self::MethodNotAllowed => "/problems/method-not-allowed",
             Self::Conflict => "/problems/conflict",
             Self::TooSlow => "/problems/too-slow",
+            Self::KeyReused => "/problems/idempotency-key-reused",
             Self::TooLarge => "/problems/too-large",
             Self::UnsupportedMediaType => "/problems/unsupported-media-type",
             Self::Unavailable => "/problems/unavailable",
@@ -80,6 +83,7 @@ impl Kind {
             Self::MethodNotAllowed => "this path does not take this method",
             Self::Conflict => "it conflicts with what is there",
             Self::TooSlow => "the request did not come whole in time",
+            Self::KeyReused => "its idempotency key belongs to another request",
             Self::TooLarge => "it is too large",
             Self::UnsupportedMediaType => "it must be JSON",
             Self::Unavailable => "it cannot be done now, and was not done",
@@ -139,6 +143,7 @@ impl From<CommandError> for Problem {
             CommandError::Invalid(invalid) => return Self::invalid(invalid),
             CommandError::NotFound(_) => Kind::NotFound,
             CommandError::Conflict(_) => Kind::Conflict,
+            CommandError::KeyReused(_) => Kind::KeyReused,
             CommandError::TooLarge(_) => Kind::TooLarge,
             CommandError::Unavailable(_) => Kind::Unavailable,
             CommandError::OutcomeUnknown(_) => Kind::OutcomeUnknown,

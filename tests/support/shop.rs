@@ -1,8 +1,9 @@
 //! The shop as a process of its own: started on a folder, asked over HTTP, stopped or killed by id.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -15,6 +16,9 @@ use super::http::{Answer, Client};
 use super::mails::{Mail, count_mails, read_mails};
 use super::wait::{PATIENCE, eventually};
 
+/// The signal by which a process ends that aborts.
+const SIGABRT: i32 = 6;
+
 /// A folder for one shop's log and mails, removed at the end of its test.
 pub(crate) struct Folder(TempDir);
 
@@ -22,6 +26,14 @@ impl Folder {
     /// An empty folder.
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().expect("a folder for temporary files"))
+    }
+
+    /// A folder with the same log and mails, which no shop may be using.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::new();
+        copy_files(&self.data(), &copy.data());
+        copy_files(&self.mail(), &copy.mail());
+        copy
     }
 
     /// The folder itself.
@@ -52,6 +64,15 @@ impl Folder {
             if found == count { Ok(()) } else { Err(format!("{found} mails instead of {count}")) }
         });
         self.mails()
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder for temporary files");
+    for entry in fs::read_dir(from).expect("the folder of a stopped shop") {
+        let path = entry.expect("the folder can be read").path();
+        let name = path.file_name().expect("a file has a name");
+        fs::copy(&path, to.join(name)).expect("a file can be copied");
     }
 }
 
@@ -235,6 +256,13 @@ impl Shop {
         let ended = self.wait();
         assert_eq!(ended.status.code(), Some(0), "stopped by SIGTERM: {}", ended.stderr);
         ended
+    }
+
+    /// Waits until the program dies by its own hand, as at a crash point.
+    pub(crate) fn wait_for_abort(self) {
+        let ended = self.wait();
+        let aborted = ended.status.signal() == Some(SIGABRT);
+        assert!(aborted, "it did not abort, but: {} {}", ended.status, ended.stderr);
     }
 
     /// Waits until the program ends by itself.

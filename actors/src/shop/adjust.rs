@@ -1,10 +1,11 @@
 //! Puts pieces of a product into stock, or takes them out.
 
 use ordershop_domain::{Inventory, InventoryCommand, InventoryRejection, Pieces};
-use ordershop_store::UniqueKey;
+use ordershop_store::{EntryId, UniqueKey};
 use ordershop_supervisors::Message;
 use uuid::Uuid;
 
+use super::resume::History;
 use super::service::CommandHandler;
 use super::{Accepted, CommandError, EntityCommands, Managed, topics};
 use crate::runtime::ExecuteError;
@@ -24,6 +25,8 @@ pub(super) struct AdjustStock {
     pub(super) command_id: Uuid,
     pub(super) product_id: Uuid,
     pub(super) change: StockChange,
+    /// Where it may have been begun before: no effect of it stands before that position.
+    pub(super) resumed: Option<EntryId>,
 }
 
 impl Message for AdjustStock {
@@ -32,7 +35,12 @@ impl Message for AdjustStock {
 
 impl CommandHandler<AdjustStock> for EntityCommands<Inventory> {
     async fn handle(self, adjust: AdjustStock) -> Result<Accepted, CommandError> {
-        let AdjustStock { command_id, product_id, change } = adjust;
+        let AdjustStock { command_id, product_id, change, resumed } = adjust;
+        if let Some(since) = resumed
+            && let Some(accepted) = self.changed_since(since, command_id).await?
+        {
+            return Ok(accepted);
+        }
         let key = UniqueKey::from(Inventory::key_of(product_id));
         let holders = self
             .log
@@ -50,7 +58,14 @@ impl CommandHandler<AdjustStock> for EntityCommands<Inventory> {
             StockChange::In(pieces) => InventoryCommand::Increase { pieces: pieces.get() },
             StockChange::Out(pieces) => InventoryCommand::Decrease { pieces: pieces.get() },
         };
-        match self.execute(id, command_id, command).await {
+        let mut prior = None;
+        if resumed.is_some() {
+            match self.entity_history(id, command_id, 0).await? {
+                History::Holds(accepted) => return Ok(accepted),
+                History::Without { version } => prior = Some(version),
+            }
+        }
+        match self.execute(id, command_id, command, prior).await {
             Err(ExecuteError::Rejected(InventoryRejection::NotFound)) => {
                 Err(CommandError::NotFound(none))
             }

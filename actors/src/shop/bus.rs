@@ -4,12 +4,12 @@ use ordershop_domain::{
     Billing, BillingDraft, Customer, CustomerDraft, Inventory, InventoryDraft, OrderDraft, Product,
     ProductDraft,
 };
-use ordershop_store::BoxFuture;
+use ordershop_store::{BoxFuture, EntryId};
 use ordershop_supervisors::{AskError, Handle, Message, Process, Receive};
 use uuid::Uuid;
 
 use super::adjust::{AdjustStock, StockChange};
-use super::effects::{Mail, MsgHandle};
+use super::effects::{Mail, MsgHandle, Purpose};
 use super::order::{OrderCommands, TakeOut};
 use super::{Accepted, CommandError, EntityCommands, Serve, Service, Verb};
 
@@ -32,7 +32,12 @@ pub enum ShopCommand {
     /// Take the pieces of these orders out of stock, all or none, without placing the orders.
     TakeOut(Vec<OrderDraft>),
     /// Send a mail.
-    Email(Mail),
+    Email {
+        /// To this bare address.
+        to: String,
+        /// The text, in lines ended by `\n`.
+        text: String,
+    },
 }
 
 /// A command on its way.
@@ -44,6 +49,17 @@ pub trait CommandBus: Send + Sync + 'static {
     /// Has a command carried out; the answer comes when it is durable. `command_id` is the id from
     /// which all others derive; `time_us` is now, in microseconds since the Unix epoch.
     fn dispatch(&self, command_id: Uuid, time_us: i64, command: ShopCommand) -> CommandFuture;
+
+    /// The same for a command that was dispatched before under this id, with an outcome of which
+    /// nobody knows: if it was carried out, the answer says so; if not, it is carried out now. No
+    /// effect of it stands before the position `since`.
+    fn resume(
+        &self,
+        command_id: Uuid,
+        since: EntryId,
+        time_us: i64,
+        command: ShopCommand,
+    ) -> CommandFuture;
 }
 
 /// The bus to services that all run in this process.
@@ -85,25 +101,60 @@ where
     })
 }
 
-impl CommandBus for LocalBus {
-    fn dispatch(&self, command_id: Uuid, time_us: i64, command: ShopCommand) -> CommandFuture {
-        fn serve<D>(command_id: Uuid, time_us: i64, verb: Verb<D>) -> Serve<D> {
-            Serve { command_id, verb, time_us }
-        }
+/// A command on its way to its service.
+#[derive(Clone, Copy)]
+struct Sending {
+    command_id: Uuid,
+    time_us: i64,
+    /// Where it was begun before: no effect of it stands before that position.
+    resumed: Option<EntryId>,
+}
+
+impl Sending {
+    fn serve<D>(self, verb: Verb<D>) -> Serve<D> {
+        let Self { command_id, time_us, resumed } = self;
+        Serve { command_id, verb, time_us, resumed: resumed.is_some() }
+    }
+}
+
+impl LocalBus {
+    fn send(&self, sending: Sending, command: ShopCommand) -> CommandFuture {
+        let Sending { command_id, time_us, resumed } = sending;
         match command {
-            ShopCommand::Customers(verb) => ask(&self.customers, serve(command_id, time_us, verb)),
-            ShopCommand::Products(verb) => ask(&self.products, serve(command_id, time_us, verb)),
-            ShopCommand::Inventory(verb) => ask(&self.inventory, serve(command_id, time_us, verb)),
-            ShopCommand::Orders(verb) => ask(&self.orders, serve(command_id, time_us, verb)),
-            ShopCommand::Billings(verb) => ask(&self.billings, serve(command_id, time_us, verb)),
+            ShopCommand::Customers(verb) => ask(&self.customers, sending.serve(verb)),
+            ShopCommand::Products(verb) => ask(&self.products, sending.serve(verb)),
+            ShopCommand::Inventory(verb) => ask(&self.inventory, sending.serve(verb)),
+            ShopCommand::Orders(verb) => ask(&self.orders, sending.serve(verb)),
+            ShopCommand::Billings(verb) => ask(&self.billings, sending.serve(verb)),
             ShopCommand::Adjust(product_id, change) => {
-                ask(&self.inventory, AdjustStock { command_id, product_id, change })
+                ask(&self.inventory, AdjustStock { command_id, product_id, change, resumed })
             }
-            ShopCommand::TakeOut(orders) => ask(&self.orders, TakeOut { command_id, orders }),
-            ShopCommand::Email(mail) => {
+            ShopCommand::TakeOut(orders) => {
+                ask(&self.orders, TakeOut { command_id, orders, resumed: resumed.is_some() })
+            }
+            ShopCommand::Email { to, text } => {
                 let msg = self.msg.clone();
+                let purpose = Purpose::Note;
+                // The same command is the same mail, so msg accepts it once.
+                let mail = Mail { event_id: command_id, purpose, time_us, to, text };
                 Box::pin(async move { msg.accept(vec![mail]).await.map(|()| Accepted::default()) })
             }
         }
+    }
+}
+
+impl CommandBus for LocalBus {
+    fn dispatch(&self, command_id: Uuid, time_us: i64, command: ShopCommand) -> CommandFuture {
+        self.send(Sending { command_id, time_us, resumed: None }, command)
+    }
+
+    fn resume(
+        &self,
+        command_id: Uuid,
+        since: EntryId,
+        time_us: i64,
+        command: ShopCommand,
+    ) -> CommandFuture {
+        self.send(Sending { command_id, time_us, resumed: Some(since) }, command)
     }
 }

@@ -27,6 +27,8 @@ pub struct Serve<D> {
     pub verb: Verb<D>,
     /// When the command came, in microseconds since the Unix epoch.
     pub time_us: i64,
+    /// It may have been begun before, or carried out; then it has no second effect.
+    pub resumed: bool,
 }
 
 impl<D: Send + 'static> Message for Serve<D> {
@@ -74,6 +76,9 @@ pub enum CommandError {
     /// It conflicts with what is there.
     #[error("{0}")]
     Conflict(String),
+    /// Its idempotency key came before, with another request.
+    #[error("{0}")]
+    KeyReused(String),
     /// It is more than can be carried out at once.
     #[error("{0}")]
     TooLarge(String),
@@ -115,7 +120,7 @@ impl CommandError {
             ExecuteError::Rejected(rejection) => Self::rejected(topic, id, &rejection),
             ExecuteError::Taken { key, .. } => Self::Conflict(taken(&key)),
             ExecuteError::Unfit(reason) => Self::TooLarge(reason.to_owned()),
-            ExecuteError::CompanionChanged(_) | ExecuteError::Contended => {
+            ExecuteError::CompanionChanged(_) | ExecuteError::Contended | ExecuteError::Moved => {
                 Self::Unavailable("too many others change it at this moment".to_owned())
             }
             ExecuteError::Unavailable(reason) => Self::Unavailable(reason),

@@ -10,6 +10,7 @@ use ordershop_domain::Aggregate;
 use ordershop_store::{EventLog, Refusal, Transaction};
 use uuid::Uuid;
 
+use super::resume::History;
 use super::service::CommandHandler;
 use super::{Accepted, CommandError, Facts, Reference, Serve, Verb};
 use crate::runtime::{Entities, EventSourced, Execute, ExecuteError, JournalHandle, decide};
@@ -73,17 +74,24 @@ impl<E: Managed> Clone for EntityCommands<E> {
 
 impl<E: Managed> CommandHandler<Serve<E::Draft>> for EntityCommands<E> {
     async fn handle(self, command: Serve<E::Draft>) -> Result<Accepted, CommandError> {
-        let Serve { command_id, verb, time_us } = command;
+        let Serve { command_id, verb, time_us, resumed } = command;
+        let mut prior = None;
+        if resumed {
+            match self.history(&verb, command_id).await? {
+                History::Holds(accepted) => return Ok(accepted),
+                History::Without { version } => prior = Some(version),
+            }
+        }
         match verb {
             Verb::Create(drafts) => self.create(command_id, &drafts, time_us).await,
             Verb::Replace(id, draft) => {
                 let facts = self.facts(std::slice::from_ref(&draft)).await?;
                 let command = E::replace(&draft, &facts, time_us)?;
-                self.change(id, command_id, command).await
+                self.change(id, command_id, command, prior).await
             }
             Verb::Delete(id) => {
                 let command = E::delete(&self.context);
-                self.change(id, command_id, command).await
+                self.change(id, command_id, command, prior).await
             }
         }
     }
@@ -109,14 +117,19 @@ impl<E: Managed> EntityCommands<E> {
         Facts::look_up(self.log.as_ref(), references).await.map_err(unavailable)
     }
 
-    /// Has an entity carry out a command.
+    /// Has an entity carry out a command; one that may have been carried out before only behind
+    /// the `prior` events, which do not tell of it.
     pub(super) async fn execute(
         &self,
         id: Uuid,
         command_id: Uuid,
         command: E::Command,
+        prior: Option<u64>,
     ) -> Result<Accepted, ExecuteError<E::Rejection>> {
-        let execute = Execute { command_id, command, companions: Vec::new() };
+        if let Some(prior) = prior {
+            return self.execute_once(id, command_id, command, prior).await;
+        }
+        let execute = Execute { command_id, command, companions: Vec::new(), only_at: None };
         let executed = self.entities.execute(id, execute).await?;
         Ok(Accepted::default().at(topic::<E>(), executed.position))
     }
@@ -126,8 +139,9 @@ impl<E: Managed> EntityCommands<E> {
         id: Uuid,
         command_id: Uuid,
         command: E::Command,
+        prior: Option<u64>,
     ) -> Result<Accepted, CommandError> {
-        self.execute(id, command_id, command)
+        self.execute(id, command_id, command, prior)
             .await
             .map_err(|error| CommandError::execution(topic::<E>(), id, error, E::taken))
     }
@@ -191,7 +205,7 @@ impl<E: Managed> EntityCommands<E> {
     }
 }
 
-const fn topic<E: Managed>() -> ordershop_store::Topic {
+pub(super) const fn topic<E: Managed>() -> ordershop_store::Topic {
     <E as EventSourced>::TOPIC
 }
 

@@ -13,9 +13,11 @@ mod customer;
 pub mod effects;
 mod facts;
 mod inventory;
+pub mod keys;
 mod managed;
 pub mod order;
 mod product;
+mod resume;
 mod service;
 pub mod topics;
 

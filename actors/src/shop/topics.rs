@@ -15,7 +15,10 @@ pub const BILLING: Topic = Topic::new("billing");
 /// Mails that were accepted; internal, others see the mails themselves.
 pub const MAIL: Topic = Topic::new("mail");
 
+/// Clients' idempotency keys, and how their commands were answered; internal.
+pub const COMMAND: Topic = Topic::new("command");
+
 /// The topics whose entities the queries show, in the order in which the contract names them.
 pub const PUBLIC: [Topic; 5] = [CUSTOMER, PRODUCT, INVENTORY, ORDER, BILLING];
 /// All topics: a log is opened with these.
-pub const ALL: [Topic; 6] = [CUSTOMER, PRODUCT, INVENTORY, ORDER, BILLING, MAIL];
+pub const ALL: [Topic; 7] = [CUSTOMER, PRODUCT, INVENTORY, ORDER, BILLING, MAIL, COMMAND];

@@ -118,7 +118,7 @@ impl EventSourced for Account {
 
 /// A command with a fresh id.
 pub(crate) fn command(command: AccountCommand) -> Execute<Account> {
-    Execute { command_id: Uuid::now_v7(), command, companions: Vec::new() }
+    Execute { command_id: Uuid::now_v7(), command, companions: Vec::new(), only_at: None }
 }
 
 /// A log in a temporary folder.

@@ -33,6 +33,9 @@ pub struct Execute<A: EventSourced> {
     pub command: A::Command,
     /// Writes to other entities of the topic that are accepted or refused together with this one.
     pub companions: Vec<EntityWrite>,
+    /// Where given, it is decided only on this version of the entity; at any other one it is refused
+    /// as [`ExecuteError::Moved`].
+    pub only_at: Option<u64>,
 }
 
 impl<A: EventSourced> Message for Execute<A> {
@@ -86,6 +89,9 @@ pub enum ExecuteError<R: std::error::Error + 'static> {
     /// A companion write was refused: that entity has changed.
     #[error("companion {0} has changed")]
     CompanionChanged(Uuid),
+    /// The entity has another version than the one to which the command is bound.
+    #[error("the entity has another version")]
+    Moved,
     /// Other writers were faster, every time.
     #[error("other writers were faster {MAX_DECISIONS} times")]
     Contended,

@@ -161,6 +161,9 @@ impl<A: EventSourced> Entity<A> {
                 return self.without_event(Answer::State(Box::new(state)));
             }
         };
+        if execute.only_at.is_some_and(|version| version != self.ahead.version) {
+            return self.without_event(Answer::Executed(Err(ExecuteError::Moved)));
+        }
         *decisions += 1;
         if *decisions > MAX_DECISIONS {
             return Progress::refused(ExecuteError::Contended);

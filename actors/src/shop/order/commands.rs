@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Sagas;
 use super::driver::{Drive, Driven, Purpose};
 use super::plan::{self, Stock};
+use super::resume::Earlier;
 use crate::runtime::Entities;
 use crate::shop::managed::entity_id;
 use crate::shop::{Accepted, CommandError, CommandHandler, Facts, Serve, Verb, topics};
@@ -32,11 +33,26 @@ pub struct OrderCommands {
 
 impl CommandHandler<Serve<OrderDraft>> for OrderCommands {
     async fn handle(self, command: Serve<OrderDraft>) -> Result<Accepted, CommandError> {
-        let Serve { command_id, verb, .. } = command;
+        let Serve { command_id, verb, resumed, .. } = command;
+        let first = if resumed {
+            match self.earlier(command_id).await? {
+                Earlier::Confirmed(positions) => {
+                    let count = match &verb {
+                        Verb::Create(drafts) => drafts.len(),
+                        Verb::Replace(..) | Verb::Delete(_) => 0,
+                    };
+                    let ids = (0..count).map(|index| entity_id(command_id, index)).collect();
+                    return Ok(Accepted { ids, positions });
+                }
+                Earlier::Undone { attempts } => attempts,
+            }
+        } else {
+            0
+        };
         match verb {
-            Verb::Create(drafts) => self.place(command_id, drafts).await,
-            Verb::Replace(id, draft) => self.change(command_id, id, Some(draft)).await,
-            Verb::Delete(id) => self.change(command_id, id, None).await,
+            Verb::Create(drafts) => self.place(command_id, first, drafts).await,
+            Verb::Replace(id, draft) => self.change(command_id, first, id, Some(draft)).await,
+            Verb::Delete(id) => self.change(command_id, first, id, None).await,
         }
     }
 }
@@ -45,6 +61,8 @@ impl CommandHandler<Serve<OrderDraft>> for OrderCommands {
 pub(in crate::shop) struct TakeOut {
     pub(in crate::shop) command_id: Uuid,
     pub(in crate::shop) orders: Vec<OrderDraft>,
+    /// It may have been begun before.
+    pub(in crate::shop) resumed: bool,
 }
 
 impl Message for TakeOut {
@@ -54,13 +72,21 @@ impl Message for TakeOut {
 impl CommandHandler<TakeOut> for OrderCommands {
     async fn handle(
         self,
-        TakeOut { command_id, orders }: TakeOut,
+        TakeOut { command_id, orders, resumed }: TakeOut,
     ) -> Result<Accepted, CommandError> {
         if orders.is_empty() {
             return Ok(Accepted::default());
         }
+        let attempt = if resumed {
+            match self.earlier(command_id).await? {
+                Earlier::Confirmed(positions) => return Ok(Accepted { ids: vec![], positions }),
+                Earlier::Undone { attempts } => attempts,
+            }
+        } else {
+            0
+        };
         let counts = plan::pieces_of(orders.iter().map(|order| &order.product_ids));
-        self.take(command_id, counts, Vec::new(), Vec::new()).await
+        self.take(command_id, attempt, counts, Vec::new(), Vec::new()).await
     }
 }
 
@@ -69,6 +95,7 @@ impl OrderCommands {
     async fn take(
         &self,
         command_id: Uuid,
+        attempt: usize,
         counts: plan::Counts,
         orders: Vec<(Uuid, OrderCommand)>,
         ids: Vec<Uuid>,
@@ -76,7 +103,8 @@ impl OrderCommands {
         let take = Stock::look_up(self.log.as_ref(), counts).await?.taken()?;
         let purpose = Purpose::Place(orders);
         let drive = Drive { command_id, purpose, take, give: Vec::new() };
-        let Driven { result, positions } = self.drive(intent_id(command_id, 0), drive).await?;
+        let Driven { result, positions } =
+            self.drive(intent_id(command_id, attempt), drive).await?;
         match result {
             SagaResult::Confirmed => Ok(Accepted { ids, positions }),
             SagaResult::Rejected(reason) => Err(rejected(reason)),
@@ -86,6 +114,7 @@ impl OrderCommands {
     async fn place(
         &self,
         command_id: Uuid,
+        attempt: usize,
         drafts: Vec<OrderDraft>,
     ) -> Result<Accepted, CommandError> {
         if drafts.is_empty() {
@@ -103,13 +132,14 @@ impl OrderCommands {
             ids.push(id);
             orders.push((id, OrderCommand::Place { id, draft, facts }));
         }
-        self.take(command_id, counts, orders, ids).await
+        self.take(command_id, attempt, counts, orders, ids).await
     }
 
     /// Replaces the content of an order, or deletes it where there is no new content.
     async fn change(
         &self,
         command_id: Uuid,
+        first: usize,
         id: Uuid,
         draft: Option<OrderDraft>,
     ) -> Result<Accepted, CommandError> {
@@ -119,7 +149,7 @@ impl OrderCommands {
             }
             None => None,
         };
-        for attempt in 0..MAX_PLANS {
+        for attempt in first..first + MAX_PLANS {
             let order = self.orders.inspect(id).await.map_err(|error| {
                 CommandError::execution(topics::ORDER, id, error, ToOwned::to_owned)
             })?;
@@ -179,11 +209,11 @@ impl OrderCommands {
 }
 
 /// The id of a command's intent; each attempt has one of its own.
-fn intent_id(command_id: Uuid, attempt: usize) -> Uuid {
+pub(super) fn intent_id(command_id: Uuid, attempt: usize) -> Uuid {
     Uuid::new_v5(&command_id, format!("intent {attempt}").as_bytes())
 }
 
-fn rejected(reason: RejectReason) -> CommandError {
+pub(super) fn rejected(reason: RejectReason) -> CommandError {
     match reason {
         RejectReason::Short { product_id, asked, left } => CommandError::Conflict(format!(
             "product {product_id} is short: {asked} pieces were asked for, {left} are left"

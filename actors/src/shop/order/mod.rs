@@ -11,6 +11,7 @@ mod driver;
 mod keeper;
 mod open_intents;
 mod plan;
+mod resume;
 mod stock;
 
 pub use commands::OrderCommands;

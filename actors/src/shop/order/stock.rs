@@ -36,7 +36,7 @@ impl StockOf {
         name.extend_from_slice(line.inventory_id.as_bytes());
         name.extend_from_slice(step.as_bytes());
         let command_id = Uuid::new_v5(&self.intent, &name);
-        let execute = Execute { command_id, command, companions: Vec::new() };
+        let execute = Execute { command_id, command, companions: Vec::new(), only_at: None };
         self.inventories.execute(line.inventory_id, execute).await
     }
 
@@ -58,6 +58,7 @@ impl StockOf {
             Err(
                 ExecuteError::Unavailable(_)
                 | ExecuteError::Contended
+                | ExecuteError::Moved
                 | ExecuteError::Taken { .. }
                 | ExecuteError::Unfit(_)
                 | ExecuteError::CompanionChanged(_),

@@ -174,7 +174,8 @@ impl SagaDriver {
             Purpose::Change(order_id, order) => {
                 let (orders, order_id) = (self.context.orders.clone(), *order_id);
                 let companions = vec![write.clone()];
-                let execute = Execute { command_id, command: order.clone(), companions };
+                let execute =
+                    Execute { command_id, command: order.clone(), companions, only_at: None };
                 let change = async move { orders.execute(order_id, execute).await };
                 ctx.spawn(change, move |driver, result, ctx| {
                     driver.order_answered(tries, &write, &result, ctx)
@@ -199,7 +200,7 @@ impl SagaDriver {
                 self.took(write)?;
                 self.advance(Input::Decided(Decision::Confirmed), ctx);
             }
-            Err(ExecuteError::Rejected(_) | ExecuteError::Contended) => {
+            Err(ExecuteError::Rejected(_) | ExecuteError::Contended | ExecuteError::Moved) => {
                 self.advance(Input::DecisionStale, ctx);
             }
             Ok(_)
