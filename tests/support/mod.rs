@@ -5,6 +5,7 @@
 pub(crate) mod crowd;
 pub(crate) mod fixture;
 pub(crate) mod http;
+pub(crate) mod keyed;
 pub(crate) mod ledger;
 pub(crate) mod mails;
 pub(crate) mod random;
