@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cell::CellChild;
+use crate::introspect::Look;
 use crate::shared::{Shared, Status, Word};
 use crate::{ExitReason, Failure, Process, SupervisorSpec};
 
@@ -113,6 +114,8 @@ pub(crate) trait Child: Send {
     fn retire(&self);
     /// Ends everything.
     fn close(&self);
+    /// How it can be looked at.
+    fn look(&self) -> Look;
 }
 
 impl<P: Process> Child for CellChild<P> {
@@ -152,6 +155,10 @@ impl<P: Process> Child for CellChild<P> {
 
     fn close(&self) {
         close(&self.shared);
+    }
+
+    fn look(&self) -> Look {
+        Look::Process { depth: self.shared.depth() }
     }
 }
 

@@ -6,6 +6,8 @@
 //! is dropped, and an entry never outlives its child. Each child has a number, so that an old exit
 //! never takes away a fresh child.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -18,7 +20,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cell;
 use crate::child::{self, Event, Watch};
+use crate::crashes::Crashes;
 use crate::dynamic::{KeyedFactory, Label, Limits};
+use crate::introspect::{self, Crowd, Member, NodeState};
 use crate::key_watch::KeyWatch;
 use crate::shared::{Shared, Status, Word};
 use crate::{ExitReason, Handle, Process};
@@ -73,6 +77,7 @@ pub(crate) struct Children<K, P: Process> {
     stage: watch::Sender<Stage>,
     parent: OnceLock<Box<dyn Watch>>,
     incarnation: AtomicU64,
+    crashes: Crashes<K>,
 }
 
 impl<K, P> Children<K, P>
@@ -101,6 +106,7 @@ where
             stage: watch::Sender::new(Stage::Down),
             parent: OnceLock::new(),
             incarnation: AtomicU64::new(0),
+            crashes: Crashes::new(),
         }
     }
 
@@ -115,6 +121,10 @@ where
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(crate) fn crashes(&self) -> &Crashes<K> {
+        &self.crashes
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -206,12 +216,15 @@ where
             .map_or(Err(Refusal::Full), |_| Ok(()))
     }
 
-    fn launch(self: &Arc<Self>, key: &K, number: u64) -> Arc<Shared<P>> {
-        let name = match &self.label {
+    fn name_of(&self, key: &K) -> Arc<str> {
+        match &self.label {
             Some(label) => Arc::from(label(key)),
             None => Arc::clone(&self.name),
-        };
-        let shared = Arc::new(Shared::new(name, self.limits.capacity));
+        }
+    }
+
+    fn launch(self: &Arc<Self>, key: &K, number: u64) -> Arc<Shared<P>> {
+        let shared = Arc::new(Shared::new(self.name_of(key), self.limits.capacity));
         let watch = KeyWatch::new(Arc::clone(self), key.clone(), number, Arc::clone(shared.name()));
         shared.set_watch(Box::new(watch));
         let factory = Arc::clone(&self.factory);
@@ -295,6 +308,61 @@ where
             Slot::CoolingDown { .. } => None,
         });
         living.collect()
+    }
+}
+
+/// How it is shown to people.
+impl<K, P> Children<K, P>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    P: Process,
+{
+    /// Counts the children, and names at most so many: those that failed, then the busiest.
+    ///
+    /// It visits each child once; a shard of the registry is locked for reading meanwhile.
+    pub(crate) fn crowd(&self, notable: usize) -> Crowd {
+        let (failures, crashes) = self.crashes.all();
+        let mut crowd = Crowd { living: self.len(), failures, ..Crowd::default() };
+        for crash in crashes.into_iter().take(notable) {
+            let (state, depth) = match self.slots.get(&crash.key).as_deref() {
+                Some(Slot::Living { handle, .. }) => {
+                    (introspect::state_of(handle.shared().status()), handle.depth())
+                }
+                Some(Slot::CoolingDown { .. }) => (NodeState::CoolingDown, 0),
+                None => (NodeState::Down, 0),
+            };
+            crowd.notable.push(Member {
+                name: self.name_of(&crash.key).to_string(),
+                state,
+                depth,
+                incarnations: crash.incarnation,
+                last_failure: Some((crash.reason, crash.at)),
+            });
+        }
+        let mut busiest = BinaryHeap::new();
+        let room = notable.saturating_sub(crowd.notable.len());
+        for slot in &self.slots {
+            match slot.value() {
+                Slot::CoolingDown { .. } => crowd.cooling_down += 1,
+                Slot::Living { handle, .. } if handle.depth() > 0 => {
+                    let (depth, name) = (handle.depth(), Arc::clone(handle.shared().name()));
+                    busiest.push(Reverse((depth, name, handle.is_running())));
+                    if busiest.len() > room {
+                        busiest.pop();
+                    }
+                }
+                Slot::Living { .. } => {}
+            }
+        }
+        for Reverse((depth, name, is_running)) in busiest.into_sorted_vec() {
+            let state = if is_running { NodeState::Running } else { NodeState::Starting };
+            let name = name.to_string();
+            if crowd.notable.iter().all(|member| member.name != name) {
+                let (incarnations, last_failure) = (1, None);
+                crowd.notable.push(Member { name, state, depth, incarnations, last_failure });
+            }
+        }
+        crowd
     }
 }
 

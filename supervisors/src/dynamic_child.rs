@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::child::{Child, Watch};
 use crate::children::Children;
+use crate::introspect::Look;
 use crate::shutdown::ABANDON_AFTER;
 use crate::{Process, Restart, Shutdown};
 
@@ -53,6 +54,11 @@ where
 
     fn close(&self) {
         self.0.close();
+    }
+
+    fn look(&self) -> Look {
+        let children = Arc::clone(&self.0);
+        Look::Crowd(Box::new(move |notable| children.crowd(notable)))
     }
 }
 

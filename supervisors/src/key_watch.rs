@@ -36,6 +36,9 @@ where
             self.children.remove(&self.key, self.number);
             return Next::Close;
         }
+        if reason.is_abnormal() {
+            self.children.crashes().note(&self.key, incarnation, reason);
+        }
         let now = Instant::now();
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         match verdict(&limits.policy, 0, &history, reason, now, chance()) {

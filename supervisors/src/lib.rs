@@ -52,6 +52,7 @@
 //! | `handle`, `error` | what its callers hold, and what can go wrong |
 //! | `builder`, `child`, `supervisor`, `tree` | what the author of a tree writes |
 //! | `dynamic`, `children`, `key_watch` | children by key, started on demand |
+//! | `introspect`, `crashes` | what can be seen of a running tree |
 //! | `verdict` | the decision after an exit, a pure function |
 //! | `cell`, `life`, `shared`, `letter`, `room`, `work`, `contain` | the machinery: mailbox, incarnations, tasks, panics |
 //! | `subtree`, `supervision`, `shutdown` | setting supervisors up, the loop that carries out the verdicts, stopping |
@@ -74,6 +75,7 @@ mod cell;
 mod child;
 mod contain;
 mod context;
+mod crashes;
 
 mod children;
 mod dynamic;
@@ -82,6 +84,7 @@ mod error;
 mod exit;
 mod failure;
 mod handle;
+mod introspect;
 mod key_watch;
 mod letter;
 mod life;
@@ -107,6 +110,7 @@ pub use error::{AskError, AskFailure, SendError, StartError, TooManyRestarts};
 pub use exit::{ExitReason, Lost};
 pub use failure::Failure;
 pub use handle::Handle;
+pub use introspect::{LastFailure, Node, NodeKind, NodeState, TreeView};
 pub use message::{Message, ReplyTo};
 pub use process::{Process, Receive};
 pub use supervisor::{Strategy, SupervisorSpec};

@@ -39,7 +39,7 @@ impl Supervisor {
     }
 
     async fn tell_to_stop(&mut self, index: usize) {
-        let Slot { child, path, gone, .. } = &mut self.slots[index];
+        let Slot { child, path, gone, seen, .. } = &mut self.slots[index];
         child.stop();
         let limit = match child.shutdown() {
             Shutdown::Timeout(time) => Some(Instant::now() + time + ABANDON_AFTER),
@@ -56,6 +56,7 @@ impl Supervisor {
             if let Some(last) = last_report(&notice, index) {
                 *gone |= last.gone;
                 if let Some((incarnation, reason)) = last.exit {
+                    seen.exited(incarnation, reason);
                     tracing::info!(path, incarnation, %reason, "stopped");
                 }
                 return;

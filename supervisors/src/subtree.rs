@@ -1,8 +1,9 @@
 //! Setting up a supervisor and all below it, and the grip its own supervisor has on it.
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::child::{Child, Event, Kind, Next, Watch};
+use crate::introspect::{Look, Report};
 use crate::supervision::{LaidDown, Slot, Supervisor};
 use crate::{ChildSpec, Restart, Shutdown, SupervisorSpec};
 
@@ -16,7 +17,12 @@ pub(crate) struct SupervisorChild {
 /// What a supervisor hears. Not bounded, but a child has at most three reports under way.
 pub(crate) enum Notice {
     Order(Order),
-    Report { child: usize, event: Event },
+    Report {
+        child: usize,
+        event: Event,
+    },
+    /// Somebody wants to know how its children are.
+    Look(oneshot::Sender<Report>),
 }
 
 /// What a supervisor is told by its own.
@@ -56,6 +62,10 @@ pub(crate) fn launch(spec: SupervisorSpec, path: &str, parent: Box<dyn Watch>) -
 }
 
 impl SupervisorChild {
+    pub(crate) fn inbox(&self) -> &mpsc::UnboundedSender<Notice> {
+        &self.inbox
+    }
+
     fn order(&self, order: Order) {
         // A supervisor that is gone has reported it.
         let _ = self.inbox.send(Notice::Order(order));
@@ -93,6 +103,10 @@ impl Child for SupervisorChild {
 
     fn close(&self) {
         self.order(Order::Close);
+    }
+
+    fn look(&self) -> Look {
+        Look::Supervisor(self.inbox.clone())
     }
 }
 

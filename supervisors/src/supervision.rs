@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use crate::child::{Child, Event, Next, Watch};
+use crate::introspect::{NodeState, Report, Seen, Sketch};
 use crate::subtree::{Notice, Order};
 use crate::verdict::chance;
 use crate::{
@@ -33,11 +34,12 @@ pub(crate) struct Slot {
     /// Whether it was up since the supervisor started.
     was_up: bool,
     pub(crate) gone: bool,
+    pub(crate) seen: Seen,
 }
 
 impl Slot {
     pub(crate) fn new(path: String, child: Box<dyn Child>) -> Self {
-        Self { path, child, state: State::Down, was_up: false, gone: false }
+        Self { path, child, state: State::Down, was_up: false, gone: false, seen: Seen::default() }
     }
 }
 
@@ -71,6 +73,7 @@ pub(crate) struct Supervisor {
     history: History,
     phase: Phase,
     incarnation: u64,
+    own: Seen,
     closing: bool,
 }
 
@@ -92,6 +95,7 @@ impl Supervisor {
             history: History::default(),
             phase: Phase::Idle,
             incarnation: 0,
+            own: Seen::default(),
             closing: false,
         }
     }
@@ -117,6 +121,10 @@ impl Supervisor {
                     self.closing = true;
                 }
                 Some(Notice::Report { child, event }) => self.hear(child, event).await,
+                Some(Notice::Look(asker)) => {
+                    // Who asked may have given up.
+                    let _ = asker.send(self.look());
+                }
             }
         }
         self.close().await;
@@ -150,6 +158,7 @@ impl Supervisor {
             (Event::Started { incarnation }, State::Starting) => {
                 slot.state = State::Up;
                 slot.was_up = true;
+                slot.seen.started(incarnation);
                 tracing::info!(path = slot.path, incarnation, "started");
                 self.start_queued();
             }
@@ -161,6 +170,26 @@ impl Supervisor {
             }
             // Old news: of a child that was stopped or closed meanwhile.
             (Event::Started { .. } | Event::Exited { .. } | Event::Gone, _) => {}
+        }
+    }
+
+    /// What people see of it.
+    fn look(&self) -> Report {
+        let children = self.slots.iter().map(|slot| {
+            let state = match slot.state {
+                State::Down => NodeState::Down,
+                State::Queued | State::Starting => NodeState::Starting,
+                State::Waiting(_) => NodeState::BackingOff,
+                State::Up => NodeState::Running,
+            };
+            let sketch = Sketch { path: slot.path.clone(), state, seen: slot.seen.clone() };
+            (sketch, slot.child.look())
+        });
+        Report {
+            strategy: self.laid_down.strategy,
+            own: self.own.clone(),
+            running: self.phase == Phase::Running,
+            children: children.collect(),
         }
     }
 
@@ -188,6 +217,7 @@ impl Supervisor {
         }
         if self.phase == Phase::Starting {
             self.phase = Phase::Running;
+            self.own.started(self.incarnation);
             tracing::info!(path = self.path, incarnation = self.incarnation, "supervisor started");
             self.parent.report(Event::Started { incarnation: self.incarnation });
         }
@@ -202,6 +232,7 @@ impl Supervisor {
     async fn child_exited(&mut self, index: usize, incarnation: u64, reason: ExitReason) {
         let slot = &mut self.slots[index];
         slot.state = State::Down;
+        slot.seen.exited(incarnation, &reason);
         let path = slot.path.clone();
         if !slot.was_up {
             tracing::error!(path, incarnation, %reason, "start failed");

@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use crate::child::{Child, Event, Next, Watch};
 use crate::subtree::{self, SupervisorChild};
-use crate::{ExitReason, StartError, SupervisorSpec};
+use crate::{ExitReason, StartError, SupervisorSpec, TreeView};
 
 /// A running tree of supervisors.
 ///
@@ -66,6 +66,11 @@ impl Tree {
         let mut state = self.state.clone();
         // An error says that the supervisor is gone, which is what was wanted.
         let _ = state.wait_for(|state| state.gone).await;
+    }
+
+    /// A way to look at the tree while it runs.
+    pub fn view(&self) -> TreeView {
+        TreeView { name: self.root.name().to_owned(), root: self.root.inbox().clone() }
     }
 
     /// Resolves with the reason when the root supervisor has given up.
