@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit::Exit;
 use crate::settings::{self, Settings, SettingsLayer};
-use crate::{logging, serve};
+use crate::{logging, ops, serve};
 
 /// An order shop run by event-sourced, supervised actors.
 ///
@@ -33,6 +33,8 @@ enum Command {
     Serve(ServeArgs),
     /// Print a commented configuration file with every setting and its default
     Config,
+    #[command(flatten)]
+    Ask(ops::Ask),
 }
 
 #[derive(Debug, Args)]
@@ -55,9 +57,10 @@ pub fn run() -> ExitCode {
         None => shop(cli.serve),
         Some(Command::Serve(args)) => shop(args),
         Some(Command::Config) => print(&Settings::template()),
+        Some(Command::Ask(ask)) => ops::run(&ask),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) | Err(Exit::Unheard) => ExitCode::SUCCESS,
         Err(exit) => {
             complain(&exit.to_string());
             exit.code()

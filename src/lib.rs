@@ -11,6 +11,7 @@
 //! | [`http`] | commands and queries over HTTP |
 //! | [`mail`] | how mails leave the house |
 //! | [`logging`], [`progress`], [`exit`] | what the program says, and how it ends |
+//! | [`ops`] | the commands for people, asking a running shop or reading a stopped one's folder |
 //! | [`clock`] | the edge to time and chance |
 
 pub mod cli;
@@ -19,6 +20,7 @@ pub mod exit;
 pub mod http;
 pub mod logging;
 pub mod mail;
+pub mod ops;
 pub mod progress;
 pub mod serve;
 pub mod settings;

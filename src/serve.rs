@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ordershop_actors::shop::topics;
 use ordershop_store::LogError;
@@ -32,12 +32,14 @@ async fn serve(settings: &Settings) -> Result<(), Exit> {
         Exit::unusable(format!("cannot tell the address for HTTP: {error}"), "try another --http")
     })?;
 
+    let view = Arc::new(OnceLock::new());
     let shop = tree::shop(tree::Ground {
         log: Arc::clone(&log) as _,
         mail,
         listener,
         limits: Limits { commands: settings.max_commands, queries: settings.max_queries },
         keep_keys: settings.idempotency_hours.duration(),
+        view: Arc::clone(&view),
         runtime: tokio::runtime::Handle::current(),
     });
     let starting = Progress::begin("starting: the queries catch up with the log");
@@ -47,6 +49,8 @@ async fn serve(settings: &Settings) -> Result<(), Exit> {
     };
     let tree = started.map_err(|error| Exit::Broken(format!("the shop cannot start: {error}")))?;
     drop(starting);
+    // It is set once, here.
+    let _ = view.set(tree.view());
     greet(&format!(
         "OrderShop {version} is open\n  \
            http   http://{address}\n  \

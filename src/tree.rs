@@ -5,7 +5,7 @@
 //! `services` and `effects` the children stand side by side.
 
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ordershop_actors::read_model::ReadModel;
@@ -26,10 +26,11 @@ use ordershop_actors::shop::{
 use ordershop_domain::{Billing, Customer, Inventory, Order, Product};
 use ordershop_store::{EventLog, Topic};
 use ordershop_supervisors::{
-    ChildSpec, Failure, Handle, Intensity, Strategy, SupervisorSpec, cell, dynamic,
+    ChildSpec, Failure, Handle, Intensity, Strategy, SupervisorSpec, TreeView, cell, dynamic,
 };
+use uuid::Uuid;
 
-use crate::http::{Gateway, GatewayFuture, HttpServer, HttpServerContext, Limits};
+use crate::http::{Gateway, GatewayFuture, HttpServer, HttpServerContext, Limits, Ops};
 
 /// How long queries may take to catch up with the log before the server opens.
 const CATCH_UP_TIME: Duration = Duration::from_mins(10);
@@ -60,16 +61,18 @@ pub struct Ground {
     pub keep_keys: Duration,
     /// The runtime on which the tree runs.
     pub runtime: tokio::runtime::Handle,
+    /// Where the tree can be looked at, as soon as it is up.
+    pub view: Arc<OnceLock<TreeView>>,
 }
 
 /// The tree of the whole shop in one process.
 pub fn shop(ground: Ground) -> SupervisorSpec {
-    let Ground { log, mail, listener, limits, keep_keys, runtime } = ground;
+    let Ground { log, mail, listener, limits, keep_keys, runtime, view } = ground;
     let read_model = ReadModel::default();
     let open_intents = OpenIntents::default();
 
     let (journal, journal_spec) = Journal::child(Arc::clone(&log), cell("journal"));
-    let parts = Parts { log, journal, open_intents };
+    let parts = Parts { log, journal, open_intents, view };
     let (entities, entities_spec) = parts.entities();
     let (sagas, sagas_spec) = parts.sagas(&entities);
     let keeper_spec = parts.keeper(&sagas);
@@ -103,6 +106,7 @@ struct Parts {
     log: Arc<dyn EventLog>,
     journal: JournalHandle,
     open_intents: OpenIntents,
+    view: Arc<OnceLock<TreeView>>,
 }
 
 impl Parts {
@@ -124,7 +128,7 @@ impl Parts {
 
     fn entities_of<E: EventSourced>(&self, name: &str) -> (Entities<E>, ChildSpec) {
         let (log, journal) = (Arc::clone(&self.log), self.journal.clone());
-        let children = dynamic(name).max_children(MAX_ENTITIES);
+        let children = dynamic(name).max_children(MAX_ENTITIES).label(Uuid::to_string);
         Entities::child(log, journal, EntityOptions::default(), children)
     }
 
@@ -136,7 +140,8 @@ impl Parts {
             orders: entities.orders.clone(),
             open_intents: self.open_intents.clone(),
         };
-        Sagas::child(context, dynamic("drivers").max_children(MAX_DRIVERS))
+        let drivers = dynamic("drivers").max_children(MAX_DRIVERS).label(Uuid::to_string);
+        Sagas::child(context, drivers)
     }
 
     fn keeper(&self, sagas: &Sagas) -> ChildSpec {
@@ -252,7 +257,8 @@ impl Parts {
         let gateway = Box::new(move || -> GatewayFuture {
             Box::pin(gateway(Arc::clone(&log), bus.clone(), keys.clone(), read_model.clone()))
         });
-        let context = HttpServerContext { listener, limits, gateway };
+        let ops = Ops { log: Arc::clone(&self.log), tree: Arc::clone(&self.view) };
+        let context = HttpServerContext { listener, limits, gateway, ops };
         HttpServer::child(context, cell("http").start_timeout(CATCH_UP_TIME))
     }
 }

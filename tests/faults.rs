@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use support::http::{Answer, Client};
 use support::mails::count_by_purpose;
 use support::scenario::{Flow, MAILS, TEN};
-use support::shop::{Folder, Shop};
+use support::shop::{Folder, Shop, ordershop, run};
 use support::text;
 
 #[test]
@@ -116,4 +116,31 @@ impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }
+}
+
+#[test]
+fn the_tree_shows_the_entity_that_panicked_and_why() {
+    let folder = Folder::new();
+    let shop = Shop::start(&folder);
+    let flow = Flow::run(&shop);
+    let victim = &flow.customers[2];
+    let path = format!("/customer/{victim}");
+    shop.put(&format!("/faults{path}"), &json!(null));
+    assert_is_problem_500(&shop.send("DELETE", &path, None), &path);
+
+    let mut tree = ordershop();
+    tree.args(["tree", "--json", "--url", &format!("http://{}", shop.address())]);
+    let nodes: Vec<Value> = run(tree)
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    let find = |path: &str| {
+        let found = nodes.iter().find(|node| node["path"] == path);
+        found.unwrap_or_else(|| panic!("no {path} in {nodes:?}")).clone()
+    };
+    assert_eq!(find("ordershop/entities/customers")["failures"], 1);
+    let failed = find(&format!("ordershop/entities/customers/{victim}"));
+    assert!(text(&failed["last_failure"]["reason"]).starts_with("panicked: "), "{failed}");
+    assert_eq!(find("ordershop/entities/orders")["failures"], 0);
 }

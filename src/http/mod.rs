@@ -7,6 +7,7 @@
 //! | `keys` | the header `Idempotency-Key` |
 //! | `queries`, `paging` | from a request to a view, and to a page of a list |
 //! | `rows`, `shown` | from a view to an answer: streamed lists, `ETag`, gzip |
+//! | `ops` | what the commands for people ask: events, states, the supervision tree |
 //! | `gateway` | what all handlers share: the bus, the read model, read-your-writes |
 //! | `positions` | the header `OrderShop-Position` |
 //! | `problem` | every error as `application/problem+json` |
@@ -18,6 +19,7 @@ mod body;
 mod commands;
 mod gateway;
 mod keys;
+mod ops;
 mod paging;
 mod positions;
 mod problem;
@@ -30,4 +32,5 @@ mod traffic;
 
 pub use admission::Limits;
 pub use gateway::Gateway;
+pub use ops::Ops;
 pub use server::{GatewayFuture, HttpServer, HttpServerContext};

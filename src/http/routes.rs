@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, web};
 
 use super::commands::{self, Billings, Customers, Inventory, Orders, Products, Resource};
 use super::problem::{Kind, Problem};
-use super::queries;
+use super::{ops, queries};
 
 /// Mounts every path.
 pub(super) fn mount(app: &mut web::ServiceConfig) {
@@ -27,6 +27,10 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
     let by_orders = web::post().to(commands::decrease_by_orders);
     app.service(only_post("/decr_from_order").route(by_orders));
     app.service(only_post("/email").route(web::post().to(commands::email)));
+
+    app.service(only_get("/ops/events").route(read().to(ops::list_events)));
+    app.service(only_get("/ops/tree").route(read().to(ops::show_tree)));
+    app.service(only_get("/ops/state/{topic}/{id}").route(read().to(ops::show_state)));
 
     #[cfg(feature = "faults")]
     app.route("/faults/{topic}/{id}", web::put().to(commands::arm));

@@ -11,7 +11,7 @@ use ordershop_supervisors::{CellBuilder, ChildSpec, Context, Failure, Process, S
 
 use super::admission::{self, Admission, Limits};
 use super::traffic::{self, Traffic};
-use super::{Gateway, routes};
+use super::{Gateway, Ops, routes};
 
 /// How long requests under way may take when the server stops.
 const DRAIN_TIME: Duration = Duration::from_secs(12);
@@ -31,6 +31,8 @@ pub struct HttpServerContext {
     pub limits: Limits,
     /// Makes the gateway of an incarnation; done when queries can be answered.
     pub gateway: Box<dyn Fn() -> GatewayFuture + Send>,
+    /// What `/ops/...` shows.
+    pub ops: Ops,
 }
 
 /// A gateway that will be ready.
@@ -46,24 +48,30 @@ pub struct HttpServer {
 impl HttpServer {
     /// The server, as a child for a supervisor.
     pub fn child(context: HttpServerContext, cell: CellBuilder<Self>) -> ChildSpec {
-        let HttpServerContext { listener, limits, gateway } = context;
+        let HttpServerContext { listener, limits, gateway, ops } = context;
         let patience = DRAIN_TIME + Duration::from_secs(2 * FLUSH_SECONDS);
         let (_, spec) = cell.shutdown(Shutdown::Timeout(patience)).factory(move |_| {
             let listener = listener.try_clone();
-            let gateway = gateway();
-            async move { Self::start(listener.map_err(Failure::new)?, limits, gateway.await?) }
+            let (gateway, ops) = (gateway(), ops.clone());
+            async move { Self::start(listener.map_err(Failure::new)?, limits, gateway.await?, ops) }
         });
         spec
     }
 
-    fn start(listener: TcpListener, limits: Limits, gateway: Gateway) -> Result<Self, Failure> {
-        let gateway = web::Data::new(gateway);
+    fn start(
+        listener: TcpListener,
+        limits: Limits,
+        gateway: Gateway,
+        ops: Ops,
+    ) -> Result<Self, Failure> {
+        let (gateway, ops) = (web::Data::new(gateway), web::Data::new(ops));
         let traffic = Arc::new(Traffic::default());
         let counted = web::Data::from(Arc::clone(&traffic));
         let admission = web::Data::new(Admission::new(limits));
         let server = actix_web::HttpServer::new(move || {
             App::new()
                 .app_data(web::Data::clone(&gateway))
+                .app_data(web::Data::clone(&ops))
                 .app_data(web::Data::clone(&counted))
                 .app_data(web::Data::clone(&admission))
                 .wrap(from_fn(admission::admit))

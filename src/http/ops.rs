@@ -1,0 +1,124 @@
+//! `/ops/...`: what the commands for people ask a running shop.
+//!
+//! Lists are newline-delimited JSON, in pages of bounded length; the header `OrderShop-Next` says
+//! from where to go on.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix_web::http::header::HeaderValue;
+use actix_web::{HttpResponse, web};
+use ordershop_store::{EventLog, LogError, Positions, Topic};
+use ordershop_supervisors::TreeView;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::problem::{Kind, Problem};
+use super::traffic::Traffic;
+use crate::ops::moment::Moment;
+use crate::ops::place::{self, Place};
+use crate::ops::{client, entry, events, state, tree};
+
+/// What these paths need.
+#[derive(Clone)]
+pub struct Ops {
+    /// The event log.
+    pub log: Arc<dyn EventLog>,
+    /// The tree of which all this is a part, as soon as it is up.
+    pub tree: Arc<OnceLock<TreeView>>,
+}
+
+/// What a client may ask of the list of events.
+#[derive(Deserialize)]
+pub(super) struct EventsQuery {
+    topic: Option<String>,
+    from: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+    /// How many seconds to wait where there is nothing yet.
+    wait: Option<u64>,
+}
+
+/// `GET /ops/events`.
+pub(super) async fn list_events(
+    ops: web::Data<Ops>,
+    traffic: web::Data<Traffic>,
+    query: web::Query<EventsQuery>,
+) -> Result<HttpResponse, Problem> {
+    let EventsQuery { topic, from, after, limit, wait } = query.into_inner();
+    let mut after = begin(topic.as_deref(), from.as_deref(), after.as_deref())?;
+    let limit = limit.unwrap_or(events::MAX_PAGE).min(events::MAX_PAGE);
+    let wait = Duration::from_secs(wait.unwrap_or(0)).min(events::MAX_WAIT);
+    if !wait.is_zero() {
+        // Whatever ends the wait, the read below tells what is there.
+        tokio::select! {
+            _ = tokio::time::timeout(wait, ops.log.wait(after.clone())) => {}
+            () = traffic.until_closed() => {}
+        }
+    }
+    let page = ops.log.read(after.clone(), limit).await.map_err(unavailable)?;
+    let mut body = String::new();
+    for entry in &page.entries {
+        after.finish(entry);
+        body.push_str(&entry::to_json(entry));
+        body.push('\n');
+    }
+    let next = HeaderValue::from_str(&Place(after).to_text()).expect("names and numbers");
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((client::NEXT, next));
+    Ok(answer.content_type("application/x-ndjson").body(body))
+}
+
+/// Where a list begins.
+fn begin(
+    topic: Option<&str>,
+    from: Option<&str>,
+    after: Option<&str>,
+) -> Result<Positions, Problem> {
+    if let Some(after) = after {
+        let Place(after) = after.parse().map_err(malformed)?;
+        return Ok(after);
+    }
+    let topic = topic.map(place::topic).transpose().map_err(malformed)?;
+    let from = from.map(str::parse).transpose().map_err(malformed)?;
+    Ok(Place::before(from.unwrap_or_default(), topic).0)
+}
+
+/// What a client may ask of a state.
+#[derive(Deserialize)]
+pub(super) struct StateQuery {
+    at: Option<String>,
+}
+
+/// `GET /ops/state/{topic}/{id}`.
+pub(super) async fn show_state(
+    ops: web::Data<Ops>,
+    path: web::Path<(String, String)>,
+    query: web::Query<StateQuery>,
+) -> Result<HttpResponse, Problem> {
+    let (topic, id) = path.into_inner();
+    let topic: Topic =
+        place::topic(&topic).map_err(|error| Problem::new(Kind::NotFound, error.to_string()))?;
+    let id: Uuid = id.parse().map_err(malformed)?;
+    let at: Option<Moment> = query.at.as_deref().map(str::parse).transpose().map_err(malformed)?;
+    let state = state::as_of(&*ops.log, topic, id, at).await.map_err(unavailable)?;
+    let state = state.ok_or_else(|| Problem::new(Kind::NotFound, state::missing(topic, id, at)))?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(state))
+}
+
+/// `GET /ops/tree`.
+pub(super) async fn show_tree(ops: web::Data<Ops>) -> Result<HttpResponse, Problem> {
+    let view = ops.tree.get();
+    let view = view.ok_or_else(|| Problem::new(Kind::Unavailable, "the shop is starting"))?;
+    let body = tree::to_json(&view.snapshot(tree::NOTABLE).await);
+    Ok(HttpResponse::Ok().content_type("application/x-ndjson").body(body))
+}
+
+fn malformed(error: impl std::fmt::Display) -> Problem {
+    Problem::new(Kind::Malformed, error.to_string())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
+fn unavailable(error: LogError) -> Problem {
+    Problem::new(Kind::Unavailable, error.to_string())
+}

@@ -1,0 +1,82 @@
+//! Asks the running shop over HTTP.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::exit::Exit;
+
+/// How long an answer may take beyond what was asked to be waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest answer that is taken, in bytes; the shop's pages are far smaller.
+const MAX_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
+/// The header that says from where a list goes on.
+pub const NEXT: &str = "ordershop-next";
+
+/// A client of one shop.
+pub struct Client {
+    agent: ureq::Agent,
+    url: String,
+}
+
+/// What the shop answered.
+pub struct Answer {
+    /// From where the list goes on.
+    pub next: Option<String>,
+    /// The text.
+    pub body: String,
+}
+
+/// The part of an RFC 9457 problem that people are told.
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+impl Client {
+    /// A client of the shop at that address.
+    pub fn new(url: &str) -> Result<Self, Exit> {
+        if !url.starts_with("http://") {
+            let what = format!("`{url}` is no address of a shop");
+            return Err(Exit::unusable(what, "expected one as `http://127.0.0.1:5000`"));
+        }
+        let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();
+        Ok(Self { agent: config.into(), url: url.trim_end_matches('/').to_owned() })
+    }
+
+    /// `GET` of a path; what is not there is [`Exit::Missing`].
+    pub fn get(&self, path: &str, query: &[(&str, &str)], wait: Duration) -> Result<Answer, Exit> {
+        let url = &self.url;
+        let mut request = self.agent.get(format!("{url}{path}"));
+        for (name, value) in query {
+            request = request.query(*name, *value);
+        }
+        let request = request.config().timeout_global(Some(wait + PATIENCE)).build();
+        let mut answer = request.call().map_err(|error| {
+            Exit::unusable(
+                format!("no shop answers at {url}: {error}"),
+                "start it, or name its address with --url",
+            )
+        })?;
+        let next = answer.headers().get(NEXT).and_then(|next| next.to_str().ok());
+        let next = next.map(ToOwned::to_owned);
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
+        let body = body.map_err(|error| {
+            Exit::unusable(format!("the answer of {url} did not come whole: {error}"), "try again")
+        })?;
+        if status == 200 {
+            return Ok(Answer { next, body });
+        }
+        match (status, serde_json::from_str::<Problem>(&body)) {
+            (404, Ok(problem)) => Err(Exit::Missing(problem.detail)),
+            (_, Ok(problem)) => {
+                Err(Exit::unusable(format!("the shop says: {}", problem.detail), "see --help"))
+            }
+            (status, Err(_)) => Err(Exit::unusable(
+                format!("what answers at {url} with {status} is no shop"),
+                "name the shop's address with --url",
+            )),
+        }
+    }
+}

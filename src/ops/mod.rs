@@ -1,0 +1,64 @@
+//! The commands for people: what is in the log, how an entity was, how the shop is.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `events`, `state`, `tree` | one command each: options, work, how it is shown |
+//! | `source`, `client` | where they read: the running shop over HTTP, or a stopped shop's folder |
+//! | `entry`, `place`, `moment` | the forms in which entries, places and times are told |
+//! | `out` | colours and width on a terminal, plain text in a pipe |
+
+pub mod client;
+pub mod entry;
+pub mod events;
+pub mod moment;
+pub mod out;
+pub mod place;
+pub mod source;
+pub mod state;
+pub mod tree;
+
+use clap::Subcommand;
+
+use crate::exit::Exit;
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Ask {
+    /// List the log's entries, oldest first
+    ///
+    /// Each line tells an entry's id, action, topic, domain event, version and entity. The log of
+    /// a running shop is read over HTTP, that of a stopped one from its folder.
+    #[command(after_help = "Examples:\n  \
+        ordershop events --topic order --limit 20\n  \
+        ordershop events --follow --json | jq .data\n  \
+        ordershop events --store embedded:./data --from 1795501643-626523")]
+    Events(events::EventsArgs),
+    /// Show one entity, now or as it was
+    ///
+    /// It tells the entity's document, its version, its last event and when that was, and what its
+    /// events amount to inside, such as the reservations of an inventory record.
+    #[command(after_help = "Examples:\n  \
+        ordershop state order c9c5933e-0455-59e6-9fa3-f8f6d5adc69b\n  \
+        ordershop state inventory 0da7f630-dcf0-5f63-9bca-27cb06cc02e7 --at 1795501643-626523\n  \
+        ordershop state customer 813eb7e2-2082-5544-986c-c4232442fef8 --at 2026-11-24T06:27:23Z")]
+    State(state::StateArgs),
+    /// Draw the live supervision tree of a running shop
+    ///
+    /// Each line tells a supervisor with its strategy, a process with what waits in its mailbox, or
+    /// how many children by key live; then its state, how often it died, and for how long it is
+    /// up. Below it stands how it failed last. Of the children by key only those are shown that
+    /// failed lately or have the most to do.
+    #[command(after_help = "Examples:\n  \
+        ordershop tree\n  \
+        ordershop tree --json | jq 'select(.restarts > 0)'")]
+    Tree(tree::TreeArgs),
+}
+
+/// Carries a command out.
+pub fn run(ask: &Ask) -> Result<(), Exit> {
+    match ask {
+        Ask::Events(args) => events::run(args),
+        Ask::State(args) => state::run(args),
+        Ask::Tree(args) => tree::run(args),
+    }
+}

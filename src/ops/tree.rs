@@ -1,0 +1,279 @@
+//! `ordershop tree`: the live supervision tree.
+
+use std::time::Duration;
+
+use clap::Args;
+use ordershop_supervisors::{Node, NodeKind, NodeState, Strategy};
+use serde::{Deserialize, Serialize};
+
+use super::out::{Out, Paint, Style};
+use super::source::{ShopArgs, unreadable};
+use crate::exit::Exit;
+
+/// How many children of a crowd are shown at most.
+pub const NOTABLE: usize = 8;
+/// How many columns the drawing and the name have.
+const NAME_COLUMNS: usize = 42;
+
+/// The command's options.
+#[derive(Debug, Args)]
+pub struct TreeArgs {
+    /// One JSON object a line, for each node from the root down
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    shop: ShopArgs,
+}
+
+/// A node as one line of JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Row {
+    path: String,
+    depth: usize,
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    strategy: Option<String>,
+    state: String,
+    incarnations: u64,
+    restarts: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mailbox: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    children: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cooling_down: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failures: Option<u64>,
+    uptime_seconds: Option<u64>,
+    last_failure: Option<Failure>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Failure {
+    reason: String,
+    seconds_ago: u64,
+}
+
+/// Carries the command out.
+pub fn run(args: &TreeArgs) -> Result<(), Exit> {
+    let answer = args.shop.client()?.get("/ops/tree", &[], Duration::ZERO)?;
+    let mut out = Out::new();
+    if args.json {
+        out.line(answer.body.trim_end())?;
+        return out.flush();
+    }
+    let rows: Vec<Row> = answer
+        .body
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .map_err(|error| unreadable(format!("the shop sent no tree: {error}")))?;
+    for line in draw(&rows, out.style) {
+        out.line(&line)?;
+    }
+    out.flush()
+}
+
+/// The tree as newline-delimited JSON: each node before its children.
+pub fn to_json(root: &Node) -> String {
+    fn add(node: &Node, depth: usize, lines: &mut String) {
+        let line = serde_json::to_string(&Row::of(node, depth)).expect("a struct of plain values");
+        lines.push_str(&line);
+        lines.push('\n');
+        node.children.iter().for_each(|child| add(child, depth + 1, lines));
+    }
+    let mut lines = String::new();
+    add(root, 0, &mut lines);
+    lines
+}
+
+impl Row {
+    fn of(node: &Node, depth: usize) -> Self {
+        let mut row = Self {
+            path: node.path.clone(),
+            depth,
+            kind: String::new(),
+            strategy: None,
+            state: match node.state {
+                NodeState::Running => "running",
+                NodeState::Starting => "starting",
+                NodeState::BackingOff => "backing off",
+                NodeState::CoolingDown => "cooling down",
+                NodeState::Down => "down",
+                _ => "unknown",
+            }
+            .to_owned(),
+            incarnations: node.incarnations,
+            restarts: node.incarnations.saturating_sub(1),
+            mailbox: None,
+            children: None,
+            cooling_down: None,
+            failures: None,
+            uptime_seconds: node.uptime.map(|uptime| uptime.as_secs()),
+            last_failure: node.last_failure.as_ref().map(|failure| Failure {
+                reason: failure.reason.clone(),
+                seconds_ago: failure.ago.as_secs(),
+            }),
+        };
+        let kind = match node.kind {
+            NodeKind::Supervisor(strategy) => {
+                let strategy = match strategy {
+                    Strategy::OneForOne => "one_for_one",
+                    Strategy::RestForOne => "rest_for_one",
+                    _ => "other",
+                };
+                row.strategy = Some(strategy.to_owned());
+                "supervisor"
+            }
+            NodeKind::Process { depth } => {
+                row.mailbox = Some(depth);
+                "process"
+            }
+            NodeKind::Dynamic { living, cooling_down, failures } => {
+                row.children = Some(living);
+                row.cooling_down = Some(cooling_down);
+                row.failures = Some(failures);
+                "dynamic"
+            }
+            _ => "other",
+        };
+        kind.clone_into(&mut row.kind);
+        row
+    }
+
+    fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// What it is, or what it has to do.
+    fn about(&self) -> String {
+        match (&self.strategy, self.children, self.mailbox) {
+            (Some(strategy), ..) => strategy.clone(),
+            (None, Some(children), _) => format!("{children} living"),
+            (None, None, Some(0) | None) => String::new(),
+            (None, None, Some(waiting)) => format!("{waiting} queued"),
+        }
+    }
+}
+
+/// The lines of the drawing.
+fn draw(rows: &[Row], style: Style) -> Vec<String> {
+    let head = format!("{:NAME_COLUMNS$} {:<12} {:<12} {:>4} {:>5}", "", "", "state", "died", "up");
+    let mut lines = vec![style.paint(Paint::Dim, head.trim_end())];
+    for (index, row) in rows.iter().enumerate() {
+        let (branch, below) = branches(rows, index);
+        let name = cut(&format!("{branch}{}", row.name()), NAME_COLUMNS);
+        let state = match row.state.as_str() {
+            "running" => Paint::Green,
+            "starting" | "backing off" => Paint::Yellow,
+            _ => Paint::Red,
+        };
+        let died = row.failures.unwrap_or(row.restarts);
+        let line = format!(
+            "{name:NAME_COLUMNS$} {:<12} {} {:>4} {:>5}",
+            row.about(),
+            style.paint(state, &format!("{:<12}", row.state)),
+            if died == 0 { String::new() } else { died.to_string() },
+            row.uptime_seconds.map(age).unwrap_or_default(),
+        );
+        lines.push(line.trim_end().to_owned());
+        if let Some(Failure { reason, seconds_ago }) = &row.last_failure {
+            let told = format!("{below}  {} ago: {reason}", age(*seconds_ago));
+            lines.push(style.paint(Paint::Red, &style.fit(&told)));
+        }
+    }
+    lines
+}
+
+/// What is drawn before a node's name, and before lines below it.
+fn branches(rows: &[Row], index: usize) -> (String, String) {
+    let depth = rows[index].depth;
+    let later = &rows[index + 1..];
+    // Whether, at that depth, a sister follows before the branch ends.
+    let goes_on =
+        |at: usize| later.iter().take_while(|row| row.depth >= at).any(|row| row.depth == at);
+    let mut stem: String = (1..depth).map(|at| if goes_on(at) { "│  " } else { "   " }).collect();
+    let mut branch = stem.clone();
+    if depth > 0 {
+        branch.push_str(if goes_on(depth) { "├─ " } else { "└─ " });
+        stem.push_str(if goes_on(depth) { "│  " } else { "   " });
+    }
+    stem.push_str(if goes_on(depth + 1) { "│" } else { "" });
+    (branch, stem)
+}
+
+fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    text.chars().take(columns - 1).chain(['…']).collect()
+}
+
+/// An age in its largest unit.
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86_400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ordershop_supervisors::LastFailure;
+
+    use super::*;
+
+    fn node(path: &str, kind: NodeKind, children: Vec<Node>) -> Node {
+        Node {
+            path: path.to_owned(),
+            kind,
+            state: NodeState::Running,
+            incarnations: 1,
+            last_failure: None,
+            uptime: Some(Duration::from_secs(200)),
+            children,
+        }
+    }
+
+    #[test]
+    fn a_tree_is_drawn_in_80_columns() {
+        let mut victim = node(
+            "shop/entities/customers/813eb7e2-2082-5544-986c-c4232442fef8",
+            NodeKind::Process { depth: 3 },
+            vec![],
+        );
+        victim.incarnations = 2;
+        let reason = format!("panicked: {}", "x".repeat(100));
+        victim.last_failure = Some(LastFailure { reason, ago: Duration::from_secs(5) });
+        let crowd = NodeKind::Dynamic { living: 12, cooling_down: 0, failures: 1 };
+        let customers = node("shop/entities/customers", crowd, vec![victim]);
+        let entities = NodeKind::Supervisor(Strategy::OneForOne);
+        let entities = node("shop/entities", entities, vec![customers]);
+        let http = node("shop/http", NodeKind::Process { depth: 0 }, vec![]);
+        let root = NodeKind::Supervisor(Strategy::RestForOne);
+        let root = node("shop", root, vec![entities, http]);
+        let rows: Vec<Row> =
+            to_json(&root).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let drawn = draw(&rows, Style { width: Some(80), colours: false });
+        assert!(drawn.iter().all(|line| line.chars().count() <= 80), "{drawn:#?}");
+        let expected = format!(
+            "{:56}state        died    up
+shop                                       rest_for_one running              3m
+├─ entities                                one_for_one  running              3m
+│  └─ customers                            12 living    running         1    3m
+│     └─ 813eb7e2-2082-5544-986c-c4232442… 3 queued     running         1    3m
+│          5s ago: panicked: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+└─ http                                                 running              3m",
+            ""
+        );
+        for (line, expected) in drawn.iter().zip(expected.lines()) {
+            assert_eq!(
+                line.chars().take(70).collect::<String>().trim_end(),
+                expected.chars().take(70).collect::<String>().trim_end()
+            );
+        }
+        assert_eq!(drawn.len(), expected.lines().count());
+    }
+}
