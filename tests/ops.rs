@@ -2,12 +2,19 @@
 
 mod support;
 
+use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use support::http::Client;
 use support::scenario::Flow;
 use support::shop::{Ended, Folder, Shop, ordershop, run};
+use support::wait::pause;
 use support::{ids, number, text};
 
 /// A command on a running shop.
@@ -177,4 +184,84 @@ fn the_tree_tells_who_runs_and_for_how_long() {
     let mut command = ordershop();
     command.args(["tree", "--url", &address]);
     refusal(2, command);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for file in fs::read_dir(from).expect("a folder").map(|file| file.expect("a file")) {
+        if file.file_type().expect("a type").is_file() {
+            fs::copy(file.path(), to.join(file.file_name())).expect("a copy");
+        }
+    }
+}
+
+#[test]
+fn verify_passes_a_busy_shop_that_was_killed_and_names_the_place_of_damage() {
+    let folder = Folder::new();
+    let shop = Shop::start(&folder);
+    let flow = Flow::run(&shop);
+    let locked = refusal(2, read(&folder, &["verify"]));
+    assert!(locked.contains("stop that shop first"), "{locked}");
+    let address = shop.address();
+    let busy: Vec<_> = (0..4)
+        .map(|index| {
+            let (customer, products) = (flow.customers[5].clone(), flow.products.clone());
+            thread::spawn(move || order_until_it_is_gone(address, &customer, &products[index..]))
+        })
+        .collect();
+    pause(Duration::from_millis(500));
+    shop.kill();
+    let orders: usize = busy.into_iter().map(|client| client.join().expect("no panic")).sum();
+    assert!(orders > 10, "{orders} orders");
+
+    let report = ended_with(0, read(&folder, &["verify"]));
+    assert!(report.lines().all(|line| line.chars().count() <= 80 || line.contains("the log in")));
+    assert_eq!(report.matches(" ok\n").count(), 9, "{report}");
+    let sum = &json_lines(&ended_with(0, read(&folder, &["verify", "--json"])))[0]["checked"];
+    assert!(number(&sum["intents"]) > 10 && number(&sum["products"]) == 10, "{sum}");
+    assert_eq!(sum["violations"], json!({}));
+
+    let damaged = Folder::new();
+    copy(&folder.data(), &damaged.data());
+    let file = fs::read_dir(damaged.data())
+        .expect("a folder")
+        .map(|file| file.expect("a file").path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .expect("a segment");
+    let mut bytes = fs::read(&file).expect("the segment");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    fs::write(&file, &bytes).expect("the segment");
+    let Ended { status, stdout, stderr } = run(read(&damaged, &["verify", "--json"]));
+    assert_eq!(status.code(), Some(1), "{stderr}{stdout}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    let first = &json_lines(&stdout)[0]["violation"];
+    assert_eq!(first["rule"], "records", "{stdout}");
+    assert_eq!(text(&first["file"]), file.to_string_lossy());
+    let byte = number(&first["byte"]);
+    assert!(byte <= middle as u64 && byte + 4000 > middle as u64, "{byte} for {middle}");
+    assert_eq!(fs::read(&file).expect("the segment"), bytes, "verify changes nothing");
+
+    let shop = Shop::start(&folder);
+    shop.stop();
+    ended_with(0, read(&folder, &["verify"]));
+}
+
+/// Orders until the shop is killed; tells how many orders were answered.
+fn order_until_it_is_gone(address: SocketAddr, customer: &str, products: &[String]) -> usize {
+    let mut client = Client::new(address);
+    for count in 0.. {
+        let product_ids = [&products[0], &products[1], &products[0]];
+        let order = json!({"product_ids": product_ids, "customer_id": customer});
+        let Ok(answer) = client.send("POST", "/orders", Some(&order)) else {
+            return count;
+        };
+        if answer.status == 200 && count % 2 == 0 {
+            let id = ids(&answer.json()).remove(0);
+            if client.send("DELETE", &format!("/order/{id}"), None).is_err() {
+                return count;
+            }
+        }
+    }
+    0
 }

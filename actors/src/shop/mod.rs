@@ -6,6 +6,7 @@
 
 mod adjust;
 mod aggregates;
+pub mod audit;
 mod billing;
 mod bus;
 mod command;

@@ -29,6 +29,7 @@ mod staging;
 mod tail;
 #[cfg(test)]
 mod tests;
+pub mod verify;
 mod writer;
 
 use std::fs;

@@ -18,7 +18,7 @@ use crate::LogError;
 use crate::codec::CodecError;
 
 /// The number of a log's first batch.
-const FIRST_BATCH: u64 = 1;
+pub(super) const FIRST_BATCH: u64 = 1;
 
 /// How far the log has been read.
 pub(super) struct Scan<'a> {
@@ -197,7 +197,7 @@ impl<'a> Scan<'a> {
 ///
 /// A record may begin at any byte. A checksum is only computed where a header stands that has a
 /// length that fits and a batch number so little above `batch` that so many batches have room.
-fn later_batch_in(bytes: &[u8], batch: u64) -> bool {
+pub(super) fn later_batch_in(bytes: &[u8], batch: u64) -> bool {
     let most_batches = (bytes.len() / frame::HEADER_BYTES) as u64;
     (1..bytes.len()).any(|at| {
         frame::Header::parse(&bytes[at..]).is_ok_and(|header| {

@@ -30,7 +30,7 @@ pub(super) const HEADER_LENGTH: u64 = HEADER_BYTES as u64;
 const MAGIC: &[u8; 8] = b"EVENTLOG";
 const FORMAT: u32 = 1;
 /// How the names of segments end; no other file in the folder may bear a name that does.
-const EXTENSION: &str = "log";
+pub(super) const EXTENSION: &str = "log";
 /// How the name of a segment ends that is not yet one.
 const NEW_EXTENSION: &str = "new";
 
@@ -154,11 +154,13 @@ pub(super) fn list(folder: &Path) -> Result<Vec<u64>, LogError> {
     Ok(bases)
 }
 
-fn path_of(folder: &Path, base: u64) -> PathBuf {
+/// Where the segment with that base lies.
+pub(super) fn path_of(folder: &Path, base: u64) -> PathBuf {
     folder.join(format!("{base:020}.{EXTENSION}"))
 }
 
-fn base_of(path: &Path) -> Option<u64> {
+/// The base that a segment's name tells.
+pub(super) fn base_of(path: &Path) -> Option<u64> {
     let digits = path.file_stem()?.to_str()?;
     let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| digits.parse().ok()).flatten()
