@@ -123,10 +123,12 @@ fn the_tree_shows_the_entity_that_panicked_and_why() {
     let folder = Folder::new();
     let shop = Shop::start(&folder);
     let flow = Flow::run(&shop);
-    let victim = &flow.customers[2];
+    let victim = &flow.customers[4];
     let path = format!("/customer/{victim}");
+    let entity = shop.get(&path);
     shop.put(&format!("/faults{path}"), &json!(null));
-    assert_is_problem_500(&shop.send("DELETE", &path, None), &path);
+    assert_is_problem_500(&shop.send("PUT", &path, Some(&entity)), &path);
+    assert_eq!(shop.put(&path, &entity), json!(true), "the next incarnation is up");
 
     let mut tree = ordershop();
     tree.args(["tree", "--json", "--url", &format!("http://{}", shop.address())]);
@@ -142,5 +144,6 @@ fn the_tree_shows_the_entity_that_panicked_and_why() {
     assert_eq!(find("ordershop/entities/customers")["failures"], 1);
     let failed = find(&format!("ordershop/entities/customers/{victim}"));
     assert!(text(&failed["last_failure"]["reason"]).starts_with("panicked: "), "{failed}");
+    assert_eq!(failed["restarts"], 1, "{failed}");
     assert_eq!(find("ordershop/entities/orders")["failures"], 0);
 }

@@ -22,7 +22,7 @@ use crate::cell;
 use crate::child::{self, Event, Watch};
 use crate::crashes::Crashes;
 use crate::dynamic::{KeyedFactory, Label, Limits};
-use crate::introspect::{self, Crowd, Member, NodeState};
+use crate::introspect::{Crowd, Member, NodeState};
 use crate::key_watch::KeyWatch;
 use crate::shared::{Shared, Status, Word};
 use crate::{ExitReason, Handle, Process};
@@ -324,18 +324,20 @@ where
         let (failures, crashes) = self.crashes.all();
         let mut crowd = Crowd { living: self.len(), failures, ..Crowd::default() };
         for crash in crashes.into_iter().take(notable) {
-            let (state, depth) = match self.slots.get(&crash.key).as_deref() {
-                Some(Slot::Living { handle, .. }) => {
-                    (introspect::state_of(handle.shared().status()), handle.depth())
-                }
-                Some(Slot::CoolingDown { .. }) => (NodeState::CoolingDown, 0),
-                None => (NodeState::Down, 0),
+            let (state, depth, restarts) = match self.slots.get(&crash.key).as_deref() {
+                Some(Slot::Living { handle, .. }) => match handle.shared().status() {
+                    // It was made anew since.
+                    Status::Up => (NodeState::Running, handle.depth(), 1),
+                    _ => (NodeState::BackingOff, handle.depth(), 0),
+                },
+                Some(Slot::CoolingDown { .. }) => (NodeState::CoolingDown, 0, 0),
+                None => (NodeState::Down, 0, 0),
             };
             crowd.notable.push(Member {
                 name: self.name_of(&crash.key).to_string(),
                 state,
                 depth,
-                incarnations: crash.incarnation,
+                incarnations: crash.incarnation + restarts,
                 last_failure: Some((crash.reason, crash.at)),
             });
         }

@@ -10,7 +10,6 @@ use futures_util::future::{BoxFuture, FutureExt, join_all};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
-use crate::shared::Status;
 use crate::subtree::Notice;
 use crate::{ExitReason, Strategy};
 
@@ -174,15 +173,6 @@ pub(crate) struct Member {
     pub(crate) depth: usize,
     pub(crate) incarnations: u64,
     pub(crate) last_failure: Option<(String, Instant)>,
-}
-
-/// What a cell's status says to people.
-pub(crate) fn state_of(status: Status) -> NodeState {
-    match status {
-        Status::Up => NodeState::Running,
-        Status::Down => NodeState::Starting,
-        Status::Retired | Status::Closed => NodeState::Down,
-    }
 }
 
 fn failure((reason, at): (String, Instant)) -> LastFailure {

@@ -110,7 +110,7 @@ fn of_a_crowd_the_count_is_told_and_who_failed() {
         let names: Vec<_> = crowd.children.iter().map(|child| &*child.path).collect();
         assert_eq!(names, ["root/crowd/child-9", "root/crowd/child-8", "root/crowd/child-7"]);
         let last = &crowd.children[0];
-        assert_eq!(last.state, NodeState::Running);
+        assert_eq!((last.state, last.incarnations), (NodeState::Running, 2));
         assert_eq!(last.last_failure.as_ref().unwrap().reason, "failed: broken");
 
         // One that fails too often cools down, and says so.
