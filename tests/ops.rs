@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use support::fixture::assert_problem;
 use support::http::Client;
 use support::scenario::Flow;
 use support::shop::{Ended, Folder, Shop, ordershop, run};
@@ -264,4 +265,34 @@ fn order_until_it_is_gone(address: SocketAddr, customer: &str, products: &[Strin
         }
     }
     0
+}
+
+#[test]
+fn a_bad_question_gets_a_problem_and_a_page_is_bounded() {
+    let folder = Folder::new();
+    let shop = Shop::start(&folder);
+    let customers: Vec<_> = (0..1200)
+        .map(|index| json!({"name": format!("C {index}"), "email": "c@shop.example"}))
+        .collect();
+    let id = ids(&shop.post("/customers", &json!(customers))).remove(0);
+    for (status, path) in [
+        (400, "/ops/events?limit=x".to_owned()),
+        (400, "/ops/events?topic=cat".to_owned()),
+        (400, "/ops/events?from=1".to_owned()),
+        (400, "/ops/events?after=nowhere".to_owned()),
+        (404, format!("/ops/state/cat/{id}")),
+        (400, "/ops/state/customer/x".to_owned()),
+        (400, format!("/ops/state/customer/{id}?at=yesterday")),
+        (404, format!("/ops/state/customer/{}", support::fixture::UNKNOWN)),
+    ] {
+        assert_problem(&shop.send("GET", &path, None), status, &path);
+    }
+    let path = "/ops/events?topic=customer&limit=1000000";
+    let page = shop.send("GET", path, None);
+    assert_eq!(String::from_utf8_lossy(&page.body).lines().count(), 1000);
+    let next = page.header("ordershop-next").expect("where to go on").to_owned();
+    let rest = shop.send("GET", &format!("/ops/events?after={next}"), None);
+    assert_eq!(String::from_utf8_lossy(&rest.body).lines().count(), 200);
+    let all = ended_with(0, ask(&shop, &["events", "--topic", "customer", "--json"]));
+    assert_eq!(all.lines().count(), 1200);
 }

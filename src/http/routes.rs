@@ -28,6 +28,9 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
     app.service(only_post("/decr_from_order").route(by_orders));
     app.service(only_post("/email").route(web::post().to(commands::email)));
 
+    app.app_data(web::QueryConfig::default().error_handler(|error, _| {
+        Problem::new(Kind::Malformed, format!("the query cannot be read: {error}")).into()
+    }));
     app.service(only_get("/ops/events").route(read().to(ops::list_events)));
     app.service(only_get("/ops/tree").route(read().to(ops::show_tree)));
     app.service(only_get("/ops/state/{topic}/{id}").route(read().to(ops::show_state)));

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 /// How many children of a crowd are shown at most.
 pub const NOTABLE: usize = 8;
 /// How many columns the drawing and the name have.
-const NAME_COLUMNS: usize = 42;
+const NAME_COLUMNS: usize = 45;
 
 /// The command's options.
 #[derive(Debug, Args)]
@@ -158,7 +158,7 @@ impl Row {
 
 /// The lines of the drawing.
 fn draw(rows: &[Row], style: Style) -> Vec<String> {
-    let head = format!("{:NAME_COLUMNS$} {:<12} {:<12} {:>4} {:>5}", "", "", "state", "died", "up");
+    let head = format!("{:NAME_COLUMNS$} {:<12} {:<12}{:>4} {:>4}", "", "", "state", "died", "up");
     let mut lines = vec![style.paint(Paint::Dim, head.trim_end())];
     for (index, row) in rows.iter().enumerate() {
         let (branch, below) = branches(rows, index);
@@ -170,7 +170,7 @@ fn draw(rows: &[Row], style: Style) -> Vec<String> {
         };
         let died = row.failures.unwrap_or(row.restarts);
         let line = format!(
-            "{name:NAME_COLUMNS$} {:<12} {} {:>4} {:>5}",
+            "{name:NAME_COLUMNS$} {:<12} {}{:>4} {:>4}",
             row.about(),
             style.paint(state, &format!("{:<12}", row.state)),
             if died == 0 { String::new() } else { died.to_string() },
@@ -259,21 +259,16 @@ mod tests {
         let drawn = draw(&rows, Style { width: Some(80), colours: false });
         assert!(drawn.iter().all(|line| line.chars().count() <= 80), "{drawn:#?}");
         let expected = format!(
-            "{:56}state        died    up
-shop                                       rest_for_one running              3m
-├─ entities                                one_for_one  running              3m
-│  └─ customers                            12 living    running         1    3m
-│     └─ 813eb7e2-2082-5544-986c-c4232442… 3 queued     running         1    3m
-│          5s ago: panicked: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
-└─ http                                                 running              3m",
-            ""
+            "{:59}state       died   up
+shop                                          rest_for_one running            3m
+├─ entities                                   one_for_one  running            3m
+│  └─ customers                               12 living    running        1   3m
+│     └─ 813eb7e2-2082-5544-986c-c4232442fef8 3 queued     running        1   3m
+│          5s ago: panicked: {}…
+└─ http                                                    running            3m",
+            "",
+            "x".repeat(50)
         );
-        for (line, expected) in drawn.iter().zip(expected.lines()) {
-            assert_eq!(
-                line.chars().take(70).collect::<String>().trim_end(),
-                expected.chars().take(70).collect::<String>().trim_end()
-            );
-        }
-        assert_eq!(drawn.len(), expected.lines().count());
+        assert_eq!(drawn.join("\n"), expected);
     }
 }
