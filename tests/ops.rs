@@ -201,6 +201,10 @@ fn verify_passes_a_busy_shop_that_was_killed_and_names_the_place_of_damage() {
     let folder = Folder::new();
     let shop = Shop::start(&folder);
     let flow = Flow::run(&shop);
+    let keyed = [("Idempotency-Key", "one"), ("Content-Type", "application/json")];
+    let body = json!({"name": "Ann", "email": "ann@a.example"}).to_string();
+    let answer = shop.client().send_bytes("POST", "/customer", &keyed, Some(body.as_bytes()));
+    assert_eq!(answer.expect("an answer").status, 200);
     let locked = refusal(2, read(&folder, &["verify"]));
     assert!(locked.contains("stop that shop first"), "{locked}");
     let address = shop.address();

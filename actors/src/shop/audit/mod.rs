@@ -15,11 +15,13 @@ use std::collections::HashMap;
 
 use ordershop_domain::{Billing, Customer, IntentEvent, Inventory, Order, Product};
 use ordershop_store::{Action, Entry};
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use self::intents::Intents;
 use self::stock::Tallies;
 use super::effects::Mail;
+use super::keys::KeyEvent;
 use super::topics;
 use crate::runtime::EventSourced;
 
@@ -106,11 +108,9 @@ impl Audit {
                     self.tallies.order_event(&step.before, &step.after);
                 }
             }
-            _ => {
-                if let Err(error) = serde_json::from_str::<Mail>(&entry.data) {
-                    complaints.push((AuditRule::Events, error.to_string()));
-                }
-            }
+            topics::MAIL => readable::<Mail>(entry, &mut complaints),
+            topics::COMMAND => readable::<KeyEvent>(entry, &mut complaints),
+            other => complaints.push((AuditRule::Events, format!("there is no topic {other}"))),
         }
         if entry.ends_transaction {
             self.tallies.check(&mut complaints);
@@ -134,6 +134,13 @@ struct StepOf<A: EventSourced> {
     before: A,
     event: A::Event,
     after: A,
+}
+
+/// Checks that an event of a topic without aggregates can be read.
+fn readable<T: DeserializeOwned>(entry: &Entry, complaints: &mut Complaints) {
+    if let Err(error) = serde_json::from_str::<T>(&entry.data) {
+        complaints.push((AuditRule::Events, error.to_string()));
+    }
 }
 
 fn replay<A: EventSourced>(

@@ -17,6 +17,7 @@ use std::time::Duration;
 use ordershop_store::{EventLog, Refusal};
 use uuid::Uuid;
 
+pub(super) use self::record::KeyEvent;
 use self::record::{Claim, Key, Record};
 use self::under_way::{Place, UnderWay};
 use super::{Accepted, CommandBus, CommandError, CommandFuture, ShopCommand};

@@ -28,7 +28,7 @@ impl Key {
 
 /// Who has a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Claim {
+pub(in crate::shop) struct Claim {
     /// The id under which its command is carried out.
     pub(super) command_id: Uuid,
     /// The request with which it came.
@@ -39,7 +39,7 @@ pub(super) struct Claim {
 
 /// What can happen to a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum KeyEvent {
+pub(in crate::shop) enum KeyEvent {
     /// A command has it.
     KeyTaken(Claim),
     /// Its command was answered, for good.
@@ -61,7 +61,7 @@ impl KeyEvent {
 
 /// An answer that stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum FinalAnswer {
+pub(in crate::shop) enum FinalAnswer {
     Accepted { ids: Vec<Uuid>, positions: Vec<(String, String)> },
     NotFound(String),
     Invalid { field: String, index: Option<usize>, message: String },
