@@ -101,7 +101,8 @@ fn open(folder: &Path) -> Result<Embedded, Exit> {
     })?;
     drop(opening);
     let opened = log.opened();
-    tracing::info!(entries = opened.entries, bytes = opened.bytes, "opened the log");
+    let (entries, bytes, undecoded) = (opened.entries, opened.bytes, opened.checkpointed_bytes);
+    tracing::info!(entries, bytes, undecoded, "opened the log");
     if opened.torn_bytes_cut > 0 {
         let bytes = opened.torn_bytes_cut;
         tracing::warn!(bytes, "cut an unfinished batch, never acknowledged, off the log's end");

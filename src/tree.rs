@@ -26,7 +26,8 @@ use ordershop_actors::shop::{
 use ordershop_domain::{Billing, Customer, Inventory, Order, Product};
 use ordershop_store::{EventLog, Topic};
 use ordershop_supervisors::{
-    ChildSpec, Failure, Handle, Intensity, Strategy, SupervisorSpec, TreeView, cell, dynamic,
+    ChildSpec, Failure, Handle, Intensity, Shutdown, Strategy, SupervisorSpec, TreeView, cell,
+    dynamic,
 };
 use uuid::Uuid;
 
@@ -36,6 +37,8 @@ use crate::http::{Gateway, GatewayFuture, HttpServer, HttpServerContext, Limits,
 const CATCH_UP_TIME: Duration = Duration::from_mins(10);
 /// How long the actors that read the log at their start may take.
 const RECOVERY_TIME: Duration = Duration::from_mins(10);
+/// How long the read model may take to save its view when the shop stops.
+const SAVING_TIME: Duration = Duration::from_secs(30);
 /// How many entries the read model takes at once.
 const PROJECTION_BATCH: usize = 4096;
 /// How many entries an effect takes at once.
@@ -205,7 +208,8 @@ impl Parts {
                 self.effect(&reader, "msg", &[topics::MAIL], move || MailSender(Arc::clone(&mail)))
             });
         let model = read_model.clone();
-        let projector = move || model.projector();
+        let log = Arc::clone(&self.log);
+        let projector = move || model.projector(Arc::clone(&log));
         let (start, batch) = (Start::Beginning, PROJECTION_BATCH);
         let projector_spec =
             self.subscription(&reader, "read-model", &topics::PUBLIC, (start, batch), projector);
@@ -237,7 +241,13 @@ impl Parts {
         let topics = topics.to_vec();
         let options = SubscriptionOptions { name: name.into(), topics, start, batch };
         let (log, journal) = (Arc::clone(&self.log), self.journal.clone());
-        Subscription::child(log, reader.clone(), journal, options, cell(name), handler)
+        let cell = match start {
+            Start::Beginning => {
+                cell(name).start_timeout(RECOVERY_TIME).shutdown(Shutdown::Timeout(SAVING_TIME))
+            }
+            Start::Cursor => cell(name),
+        };
+        Subscription::child(log, reader.clone(), journal, options, cell, handler)
     }
 
     /// Idempotency keys; their commands go on when the server that took them restarts.

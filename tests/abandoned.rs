@@ -102,7 +102,7 @@ async fn write<A: EventSourced>(log: &Embedded, id: Uuid, command: A::Command) -
         claims: decision.claims,
         releases: decision.releases,
     };
-    let batch = Batch { transactions: vec![transaction], cursors: Vec::new() };
+    let batch = Batch { transactions: vec![transaction], ..Batch::default() };
     let committed = log.append(batch).await.unwrap().remove(0).unwrap();
     Ticket(committed.ids[0].seconds(), committed.ids[0].micros())
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use support::shop::{Ended, Folder, Shop, run, serve_without_mails};
+use support::shop::{Ended, Folder, Shop, copy_folder, run, serve_without_mails};
 use support::size::size;
 use support::{ids, list};
 
@@ -157,19 +157,6 @@ fn last_segment(data: &Path) -> PathBuf {
 
 fn length_of(path: &Path) -> u64 {
     fs::metadata(path).expect("the log").len()
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("a folder");
-        let to = to.join(entry.file_name());
-        if entry.file_type().expect("a file's type").is_dir() {
-            copy_folder(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).expect("a file can be copied");
-        }
-    }
 }
 
 /// The only line on stderr of a start that was refused.

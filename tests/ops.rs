@@ -5,7 +5,6 @@ mod support;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use support::fixture::assert_problem;
 use support::http::Client;
 use support::scenario::Flow;
-use support::shop::{Ended, Folder, Shop, ordershop, run};
+use support::shop::{Ended, Folder, Shop, copy_folder, ordershop, run};
 use support::wait::pause;
 use support::{ids, number, text};
 
@@ -187,15 +186,6 @@ fn the_tree_tells_who_runs_and_for_how_long() {
     refusal(2, command);
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for file in fs::read_dir(from).expect("a folder").map(|file| file.expect("a file")) {
-        if file.file_type().expect("a type").is_file() {
-            fs::copy(file.path(), to.join(file.file_name())).expect("a copy");
-        }
-    }
-}
-
 #[test]
 fn verify_passes_a_busy_shop_that_was_killed_and_names_the_place_of_damage() {
     let folder = Folder::new();
@@ -227,7 +217,7 @@ fn verify_passes_a_busy_shop_that_was_killed_and_names_the_place_of_damage() {
     assert_eq!(sum["violations"], json!({}));
 
     let damaged = Folder::new();
-    copy(&folder.data(), &damaged.data());
+    copy_folder(&folder.data(), &damaged.data());
     let file = fs::read_dir(damaged.data())
         .expect("a folder")
         .map(|file| file.expect("a file").path())

@@ -33,7 +33,7 @@ async fn elsewhere(log: &dyn EventLog, account: Uuid, what: AccountCommand) {
         claims: decision.claims,
         releases: decision.releases,
     };
-    let batch = ordershop_store::Batch { transactions: vec![transaction], cursors: Vec::new() };
+    let batch = ordershop_store::Batch { transactions: vec![transaction], ..Default::default() };
     log.append(batch).await.unwrap().remove(0).unwrap();
 }
 

@@ -10,9 +10,14 @@ use serde::de::DeserializeOwned;
 /// The state is what [`Aggregate::evolve`] makes of all events so far, beginning with the default.
 /// Both functions are pure and total: they read no clock, make no ids, and never panic. Time, new
 /// ids and facts about other entities arrive inside the command.
-pub trait Aggregate: Clone + Default + Debug + PartialEq + Send + Sync + 'static {
+pub trait Aggregate:
+    Clone + Default + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// The topic in which the events stand.
     const TOPIC: &'static str;
+    /// The version of the state's serialized form. Whoever changes a field of a state takes the next
+    /// number: snapshots of others are ignored.
+    const SNAPSHOT_FORMAT: u16 = 1;
     /// What it can be asked to do.
     type Command: Clone + Debug + Send + 'static;
     /// What can happen to it.

@@ -75,7 +75,7 @@ fn bare_file(folder: &Path, events: u64, bytes_per_event: usize) -> Result<(), F
 async fn batches(log: &Embedded, events: u64) -> Result<(), Failure> {
     let batch = |first: u64| Batch {
         transactions: (first..first + EVENTS_PER_BATCH).map(transaction).collect(),
-        cursors: vec![],
+        ..Batch::default()
     };
     let start = Instant::now();
     for first in (0..events).step_by(usize::try_from(EVENTS_PER_BATCH)?) {
@@ -97,7 +97,7 @@ async fn single_events(log: &Arc<Embedded>, first: u64, events: u64) -> Result<(
                 for number in (first + appender * share..).take(usize::try_from(share).unwrap_or(0))
                 {
                     let transactions = vec![transaction(number)];
-                    log.append(Batch { transactions, cursors: vec![] }).await?;
+                    log.append(Batch { transactions, ..Batch::default() }).await?;
                 }
                 Ok::<_, ordershop_store::LogError>(())
             })

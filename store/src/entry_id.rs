@@ -49,6 +49,16 @@ impl EntryId {
         self.micros
     }
 
+    /// The largest id below this one; zero has none below.
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        match (self.seconds, self.micros) {
+            (0, 0) => Self::ZERO,
+            (seconds, 0) => Self { seconds: seconds - 1, micros: u64::MAX },
+            (seconds, micros) => Self { seconds, micros: micros - 1 },
+        }
+    }
+
     /// The smallest id of ours above this one: a microsecond later, carried into the seconds.
     #[must_use]
     pub const fn next(self) -> Self {

@@ -15,6 +15,7 @@
 //! - a unique key has at most one holder;
 //! - a transaction sent twice is committed once, and answered twice.
 
+mod blob;
 pub mod codec;
 pub mod embedded;
 mod entry;
@@ -22,16 +23,19 @@ mod entry_id;
 mod error;
 mod port;
 mod position;
+mod snapshot;
 mod transaction;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use blob::{Blob, BlobParts};
 pub use entry::{Action, Entry, Topic};
 pub use entry_id::{EntryId, ParseEntryIdError};
 pub use error::LogError;
 pub use port::{BoxFuture, EventLog, Page};
 pub use position::{Position, Positions};
+pub use snapshot::EntitySnapshot;
 pub use transaction::{
     Batch, Committed, CursorName, EntityWrite, NewEvent, Outcome, Refusal, Transaction, UniqueKey,
 };

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::{
-    Action, Batch, CursorName, Entry, EntryId, LogError, Outcome, Position, Positions, Topic,
+    Action, Batch, Blob, BlobParts, CursorName, EntitySnapshot, Entry, EntryId, LogError, Outcome,
+    Position, Positions, Topic,
 };
 
 /// A future that any thread may run.
@@ -86,4 +87,23 @@ pub trait EventLog: Send + Sync + 'static {
         name: CursorName,
         topic: Topic,
     ) -> BoxFuture<'_, Result<Option<Position>, LogError>>;
+
+    /// The snapshot of that entity that was saved last, or `None` where none was.
+    fn snapshot(
+        &self,
+        topic: Topic,
+        entity_id: Uuid,
+    ) -> BoxFuture<'_, Result<Option<EntitySnapshot>, LogError>>;
+
+    /// Saves a blob in the place of the one of that name; each part is made when it is written, on
+    /// a thread that may block. A name has small letters and dashes.
+    fn save_blob(
+        &self,
+        name: Arc<str>,
+        positions: Positions,
+        parts: BlobParts,
+    ) -> BoxFuture<'_, Result<(), LogError>>;
+
+    /// The blob of that name that was saved last; `None` where there is none that can be used.
+    fn blob(&self, name: Arc<str>) -> BoxFuture<'_, Result<Option<Blob>, LogError>>;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::{Action, EntryId, Position, Topic};
+use crate::{Action, EntitySnapshot, EntryId, Position, Topic};
 
 /// A key that at most one entity of its topic may hold, such as `order/<id>` in topic `billing`.
 pub type UniqueKey = Arc<str>;
@@ -65,13 +65,15 @@ pub struct Transaction {
     pub releases: Vec<(UniqueKey, Uuid)>,
 }
 
-/// What an append writes in one step: transactions, and cursors that ride along.
+/// What an append writes in one step: transactions, and what rides along with them.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// The transactions, decided one after the other, each on what the ones before it left.
     pub transactions: Vec<Transaction>,
     /// Cursors to set; they are durable when the append is.
     pub cursors: Vec<(CursorName, Topic, Position)>,
+    /// Snapshots of entities to keep in the place of those kept before.
+    pub snapshots: Vec<(Topic, Uuid, EntitySnapshot)>,
 }
 
 /// What became of a transaction.

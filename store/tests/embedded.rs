@@ -34,6 +34,7 @@ impl Small {
     fn options(&self) -> Options {
         Options {
             segment_bytes: 4096,
+            checkpoint_bytes: 2500,
             tail_entries: 5,
             max_page_bytes: 16 * 1024,
             clock: self.clock.clone(),

@@ -7,12 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ordershop_store::embedded::record::{CursorRecord, EntryRecord, KeyRecord, TransactionEnd};
+use ordershop_store::embedded::record::{
+    CursorRecord, EntryRecord, KeyRecord, SNAPSHOT_FORMAT, SnapshotRecord, TransactionEnd,
+};
 use ordershop_store::embedded::record::{FORMAT, Record};
 use ordershop_store::embedded::{Clock, Embedded, Opened, Options};
 use ordershop_store::{
     Action, Batch, EntityWrite, EntryId, EventLog, NewEvent, Position, Positions, Topic,
-    Transaction, codec,
+    Transaction,
 };
 use uuid::Uuid;
 
@@ -41,7 +43,8 @@ fn position() -> Position {
     position
 }
 
-/// One value for each kind and each shape that a record can have, in format 1.
+/// One value for each kind and each shape that a record can have, in the formats that
+/// are written today.
 fn records() -> Vec<(&'static str, Record<'static>)> {
     let entry = EntryRecord {
         id: EntryId::new(1_700_000_000, 42),
@@ -80,24 +83,37 @@ fn records() -> Vec<(&'static str, Record<'static>)> {
         ..entry.clone()
     };
     let cursor = CursorRecord { name: "mails", topic: "order", position: position() };
+    let snapshot = SnapshotRecord {
+        topic: "order",
+        entity_id: 0x0223_4567_89ab_cdef_fedc_ba98_7654_3210,
+        version: 1001,
+        last_event: 0x0123_4567_89ab_cdef_fedc_ba98_7654_3210,
+        first_position: EntryId::new(1_700_000_000, 42),
+        format: 5,
+        bytes: b"a state",
+    };
     vec![
         ("entry-1.bin", Record::Entry(entry)),
         ("entry-inner-1.bin", Record::Entry(inner)),
         ("cursor-1.bin", Record::Cursor(cursor)),
+        ("snapshot-2.bin", Record::Snapshot(snapshot)),
     ]
 }
 
 #[test]
 fn every_stored_record_decodes_to_what_it_was() {
     for (name, expected) in records() {
-        let bytes = fixture(name, &codec::encode(FORMAT, &expected));
+        let mut bytes = Vec::new();
+        expected.encode_into(&mut bytes);
+        let bytes = fixture(name, &bytes);
         assert_eq!(Record::decode(&bytes).unwrap(), expected, "{name}");
     }
 }
 
 #[test]
-fn records_are_written_as_they_were_in_format_1() {
-    assert_eq!(FORMAT.number(), 1, "a new format needs fixtures of its own");
+fn records_are_written_as_they_were_in_formats_1_and_2() {
+    let formats = (FORMAT.number(), SNAPSHOT_FORMAT.number());
+    assert_eq!(formats, (1, 2), "a new format needs fixtures of its own");
     for (name, record) in records() {
         let mut bytes = Vec::new();
         record.encode_into(&mut bytes);
@@ -142,10 +158,11 @@ fn batches() -> [Batch; 2] {
     };
     let first = vec![event(10, Action::Created), event(11, Action::Internal)];
     [
-        Batch { transactions: vec![transaction(vec![write(0, first)], 20)], cursors: vec![] },
+        Batch { transactions: vec![transaction(vec![write(0, first)], 20)], ..Batch::default() },
         Batch {
             transactions: vec![transaction(vec![write(2, vec![event(12, Action::Deleted)])], 21)],
             cursors: vec![("mails".into(), TOPICS[0], position())],
+            ..Batch::default()
         },
     ]
 }
@@ -173,7 +190,13 @@ async fn a_stored_segment_opens_and_goes_on() {
     let bytes = fixture(SEGMENT, &written_segment().await);
     fs::write(folder.path().join(FIRST_SEGMENT), &bytes).unwrap();
     let log = open(folder.path());
-    let opened = Opened { entries: 3, segments: 1, bytes: bytes.len() as u64, torn_bytes_cut: 0 };
+    let opened = Opened {
+        entries: 3,
+        segments: 1,
+        bytes: bytes.len() as u64,
+        checkpointed_bytes: 0,
+        torn_bytes_cut: 0,
+    };
     assert_eq!(log.opened(), opened);
     let page = log.read(Positions::start(TOPICS), 10).await.unwrap();
     let ids: Vec<_> = page.entries.iter().map(|entry| (entry.id, entry.action)).collect();

@@ -47,7 +47,7 @@ fn batch(number: u64) -> Batch {
         claims: vec![],
         releases: vec![],
     };
-    Batch { transactions: vec![transaction], cursors: vec![] }
+    Batch { transactions: vec![transaction], ..Batch::default() }
 }
 
 /// How many events the log holds, all of them in order.

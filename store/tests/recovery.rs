@@ -64,7 +64,7 @@ fn batch(number: u64) -> Batch {
             releases: vec![],
         }
     };
-    Batch { transactions: (0..BATCH).map(transaction).collect(), cursors: vec![] }
+    Batch { transactions: (0..BATCH).map(transaction).collect(), ..Batch::default() }
 }
 
 /// Appends batches up to that number.
@@ -373,7 +373,7 @@ async fn a_topic_that_the_program_does_not_know_is_refused() {
     let nobody = Topic::new("nobody");
     assert!(matches!(log.ends(vec![nobody]).await, Err(LogError::Unknown { .. })));
     let cursors = vec![("c".into(), nobody, Position::START)];
-    let set = log.append(Batch { transactions: vec![], cursors }).await;
+    let set = log.append(Batch { cursors, ..Batch::default() }).await;
     assert!(matches!(set, Err(LogError::Unknown { .. })));
 }
 

@@ -31,8 +31,8 @@ impl Folder {
     /// A folder with the same log and mails, which no shop may be using.
     pub(crate) fn copy(&self) -> Self {
         let copy = Self::new();
-        copy_files(&self.data(), &copy.data());
-        copy_files(&self.mail(), &copy.mail());
+        copy_folder(&self.data(), &copy.data());
+        copy_folder(&self.mail(), &copy.mail());
         copy
     }
 
@@ -67,12 +67,17 @@ impl Folder {
     }
 }
 
-fn copy_files(from: &Path, to: &Path) {
+/// Copies a folder and all that is in it.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder for temporary files");
     for entry in fs::read_dir(from).expect("the folder of a stopped shop") {
-        let path = entry.expect("the folder can be read").path();
-        let name = path.file_name().expect("a file has a name");
-        fs::copy(&path, to.join(name)).expect("a file can be copied");
+        let entry = entry.expect("the folder can be read");
+        let to = to.join(entry.file_name());
+        if entry.file_type().expect("a file has a type").is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).expect("a file can be copied");
+        }
     }
 }
 

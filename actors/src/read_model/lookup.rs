@@ -67,7 +67,7 @@ impl<'de> Visitor<'de> for Lookup {
 }
 
 /// The index of one look-up; a clone shares everything.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Index {
     keys: HashTrieMapSync<Uuid, Uuid>,
     places: RedBlackTreeMapSync<(Uuid, Place), ()>,

@@ -2,10 +2,12 @@
 //!
 //! One projector writes it; readers get immutable [`View`]s, each the shop at one moment. A query
 //! names the positions that its view must have reached, and waits for them a bounded time.
+//! The projector saves its view now and then, and begins from it.
 
 mod lookup;
 mod place;
 mod projector;
+mod saved;
 mod table;
 mod view;
 

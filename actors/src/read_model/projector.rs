@@ -4,20 +4,26 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ordershop_store::{Entry, EntryId, Topic};
+use ordershop_store::{Entry, EntryId, EventLog, Topic};
 use tokio::sync::watch;
 
-use super::View;
-use crate::runtime::{Handler, HandlerFuture};
+use super::{View, saved};
+use crate::runtime::{BeginFuture, Handler, HandlerFuture, Save};
+
+/// After how many entries the view is saved, beside the saving at an orderly stop.
+const SAVE_EVERY: usize = 200_000;
 
 /// The handler that builds views from the public topics, merged.
 ///
-/// It begins with nothing, at every incarnation, and publishes a view after each batch; but never
-/// one that holds a part of a transaction.
+/// Each incarnation begins with the view that was saved last, and publishes a view after each batch;
+/// but never one that holds a part of a transaction.
 pub struct Projector {
+    log: Arc<dyn EventLog>,
     view: View,
     /// The topics of which a transaction has begun and not ended.
     open: BTreeSet<Topic>,
+    /// How many entries came since the view was saved.
+    unsaved: usize,
     views: Arc<watch::Sender<Arc<View>>>,
 }
 
@@ -50,8 +56,14 @@ pub enum ViewError {
 
 impl ReadModel {
     /// A projector of this read model, for an incarnation of the subscription.
-    pub fn projector(&self) -> Projector {
-        Projector { view: View::default(), open: BTreeSet::new(), views: Arc::clone(&self.sender) }
+    pub fn projector(&self, log: Arc<dyn EventLog>) -> Projector {
+        Projector {
+            log,
+            view: View::default(),
+            open: BTreeSet::new(),
+            unsaved: 0,
+            views: Arc::clone(&self.sender),
+        }
     }
 
     /// The newest view.
@@ -87,7 +99,29 @@ impl ReadModel {
 }
 
 impl Handler for Projector {
+    fn begin(&mut self) -> BeginFuture<'_> {
+        Box::pin(async {
+            self.view = saved::load(self.log.as_ref()).await?;
+            self.views.send_replace(Arc::new(self.view.clone()));
+            Ok(self.view.positions().clone())
+        })
+    }
+
+    fn save(&mut self, when: Save) -> Option<HandlerFuture> {
+        let least = match when {
+            Save::WhenDue => SAVE_EVERY,
+            Save::Now => 1,
+        };
+        if self.unsaved < least || !self.open.is_empty() {
+            return None;
+        }
+        self.unsaved = 0;
+        let save = saved::save(Arc::clone(&self.log), self.view.clone());
+        Some(Box::pin(async { Ok(save.await?) }))
+    }
+
     fn handle(&mut self, entries: Arc<[Arc<Entry>]>) -> HandlerFuture {
+        self.unsaved += entries.len();
         for entry in entries.iter() {
             self.view.apply(entry);
             if entry.ends_transaction {

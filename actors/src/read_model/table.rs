@@ -22,7 +22,7 @@ pub(super) fn behind(
 }
 
 /// An immutable table; a clone shares everything, and later changes touch only the one changed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     places: HashTrieMapSync<Uuid, EntryId>,
     rows: Rows,
@@ -37,6 +37,12 @@ impl Table {
     /// All public states, as JSON text, in the order of creation.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<str>> {
         self.rows.values()
+    }
+
+    /// Adds a row that was saved.
+    pub(super) fn restore(&mut self, place: Place, document: Arc<str>) {
+        self.places.insert_mut(place.id, place.created);
+        self.rows.insert_mut(place, document);
     }
 
     /// How many there are.

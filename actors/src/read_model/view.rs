@@ -6,17 +6,19 @@ use ordershop_store::{Action, Entry, EntryId, Position, Positions, Topic};
 use uuid::Uuid;
 
 use super::lookup::{BILLINGS_BY_ORDER, Index, LOOKUPS, Lookup};
+use super::saved::LastEntry;
 use super::table::{Rows, behind};
 use super::{Place, Table};
 use crate::shop::topics;
 
 /// The living entities of every public topic, as of one moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct View {
     tables: [Table; topics::PUBLIC.len()],
     indexes: [Index; LOOKUPS.len()],
     unbilled: Rows,
     positions: Positions,
+    last: [Option<LastEntry>; topics::PUBLIC.len()],
 }
 
 /// A list that a view has.
@@ -86,12 +88,51 @@ impl View {
         self.positions.of(topic).last() >= id
     }
 
+    /// How far it has come in all topics.
+    pub(super) fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
+    /// The last entry that it has taken in of each public topic, by the topic's place among them.
+    pub(super) fn last_entries(&self) -> impl Iterator<Item = (usize, LastEntry)> + '_ {
+        self.last.iter().enumerate().filter_map(|(index, last)| Some((index, (*last)?)))
+    }
+
+    /// A view that has come so far, of which the rows follow.
+    pub(super) fn at(positions: Positions) -> Self {
+        Self { positions, ..Self::default() }
+    }
+
+    /// Takes in last entries; `None` where there is no such topic.
+    pub(super) fn restore_last(&mut self, last: Vec<(usize, LastEntry)>) -> Option<()> {
+        for (index, entry) in last {
+            *self.last.get_mut(index)? = Some(entry);
+        }
+        Some(())
+    }
+
+    /// Takes in a row of the topic in that place; `None` where there is no such topic.
+    pub(super) fn restore_row(
+        &mut self,
+        index: usize,
+        place: Place,
+        document: Arc<str>,
+    ) -> Option<()> {
+        let topic = *topics::PUBLIC.get(index)?;
+        self.index(topic, place, Some(&document));
+        self.tables[index].restore(place, document);
+        self.list_what_is_unbilled(topic, place, None);
+        Some(())
+    }
+
     /// Takes in an entry; each must come once, in order.
     pub(super) fn apply(&mut self, entry: &Entry) {
         self.positions.finish(entry);
         let Some(index) = table_index(entry.topic) else {
             return;
         };
+        let (action, id, event_id) = (entry.action, entry.id, entry.event_id.as_u128());
+        self.last[index] = Some(LastEntry { action, id, event_id });
         let Some(place) = self.tables[index].apply(entry) else {
             return;
         };
@@ -99,8 +140,17 @@ impl View {
             topics::BILLING => self.billings().key(place.id),
             _ => None,
         };
-        self.index(entry, place);
-        match entry.topic {
+        let document = match entry.action {
+            Action::Created | Action::Updated => Some(&*entry.document),
+            Action::Deleted | Action::Internal => None,
+        };
+        self.index(entry.topic, place, document);
+        self.list_what_is_unbilled(entry.topic, place, billed_before);
+    }
+
+    /// Keeps the list of unbilled orders behind a change at a place.
+    fn list_what_is_unbilled(&mut self, topic: Topic, place: Place, billed_before: Option<Uuid>) {
+        match topic {
             topics::ORDER => self.list_unbilled(place.id, Some(place)),
             topics::BILLING => {
                 let billed_now = self.billings().key(place.id);
@@ -112,22 +162,20 @@ impl View {
         }
     }
 
-    /// Keeps the indexes of an entry's topic.
-    fn index(&mut self, entry: &Entry, place: Place) {
+    /// Keeps the indexes of a topic: an entity of that public state, or of none any more.
+    fn index(&mut self, topic: Topic, place: Place, document: Option<&str>) {
         for (lookup, index) in LOOKUPS.into_iter().zip(&mut self.indexes) {
-            if lookup.topic != entry.topic {
+            if lookup.topic != topic {
                 continue;
             }
-            let key = match entry.action {
-                Action::Created | Action::Updated => lookup
-                    .key(&entry.document)
+            let key = document.and_then(|document| {
+                lookup
+                    .key(document)
                     .inspect_err(|error| {
-                        let (topic, id) = (entry.topic, entry.entity_id);
-                        tracing::error!(%topic, %id, %error, "an entity cannot be looked up");
+                        tracing::error!(%topic, id = %place.id, %error, "cannot be looked up");
                     })
-                    .ok(),
-                Action::Deleted | Action::Internal => None,
-            };
+                    .ok()
+            });
             index.set(place, key);
         }
     }

@@ -13,9 +13,14 @@ use serde::de::DeserializeOwned;
 /// `decide` and `evolve` are synchronous and total, and know neither clock nor randomness; time,
 /// ids and looked-up facts arrive inside the command. A command that was already carried out
 /// answers with no events.
-pub trait EventSourced: Clone + Debug + Default + Send + 'static {
+pub trait EventSourced:
+    Clone + Debug + Default + Serialize + DeserializeOwned + Send + 'static
+{
     /// The topic in which its events stand.
     const TOPIC: Topic;
+    /// The version of the state's serialized form; a snapshot of another one is ignored. The form is
+    /// one without field names, so whatever changes a field of the state needs another number.
+    const SNAPSHOT_FORMAT: u16;
     /// What it can be asked to do.
     type Command: Clone + Debug + Send + 'static;
     /// What can happen to it.

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use ordershop_store::{
-    Batch, CursorName, EventLog, LogError, Outcome, Position, Topic, Transaction,
+    Batch, CursorName, EntitySnapshot, EventLog, LogError, Outcome, Position, Topic, Transaction,
 };
 use ordershop_supervisors::{
     CellBuilder, ChildSpec, Context, Failure, Handle, Message, Process, Receive, ReplyTo,
 };
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::fault::crash_point;
 
@@ -23,6 +24,9 @@ const MAX_BATCH_TRANSACTIONS: usize = 1024;
 const JOURNAL_CAPACITY: usize = 16 * 1024;
 /// How many transactions the journal holds beside the batch in flight; more are refused at once.
 const MAX_WAITING: usize = 64 * 1024;
+
+/// How many snapshots of entities wait for the next batch at most; of more none is saved.
+const MAX_WAITING_SNAPSHOTS: usize = 256;
 
 /// An append that was not answered with an outcome.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -75,12 +79,24 @@ impl Message for SaveCursor {
     type Reply = Result<(), AppendError>;
 }
 
+/// Saves the snapshot of an entity with the next batch.
+struct SaveSnapshot {
+    topic: Topic,
+    entity_id: Uuid,
+    snapshot: EntitySnapshot,
+}
+
+impl Message for SaveSnapshot {
+    type Reply = ();
+}
+
 /// The actor in front of a log.
 pub struct Journal {
     log: Arc<dyn EventLog>,
     waiting: VecDeque<Append>,
     cursors: BTreeMap<(CursorName, Topic), Position>,
     cursor_replies: Vec<ReplyTo<Result<(), AppendError>>>,
+    snapshots: BTreeMap<(Topic, Uuid), EntitySnapshot>,
     in_flight: bool,
 }
 
@@ -97,6 +113,7 @@ impl Journal {
                     waiting: VecDeque::new(),
                     cursors: BTreeMap::new(),
                     cursor_replies: Vec::new(),
+                    snapshots: BTreeMap::new(),
                     in_flight: false,
                 })
             }
@@ -106,7 +123,9 @@ impl Journal {
 
     /// Sends the next batch, unless one is in flight or nothing waits.
     fn write_next(&mut self, ctx: &mut Context<'_, Self>) {
-        if self.in_flight || (self.waiting.is_empty() && self.cursors.is_empty()) {
+        let nothing_waits =
+            self.waiting.is_empty() && self.cursors.is_empty() && self.snapshots.is_empty();
+        if self.in_flight || nothing_waits {
             return;
         }
         self.in_flight = true;
@@ -118,9 +137,13 @@ impl Journal {
             .map(|((name, topic), position)| (name, topic, position))
             .collect();
         let cursor_replies = std::mem::take(&mut self.cursor_replies);
+        let snapshots = std::mem::take(&mut self.snapshots)
+            .into_iter()
+            .map(|((topic, entity_id), snapshot)| (topic, entity_id, snapshot))
+            .collect();
         let log = Arc::clone(&self.log);
         crash_point("journal/before-append");
-        let append = async move { log.append(Batch { transactions, cursors }).await };
+        let append = async move { log.append(Batch { transactions, cursors, snapshots }).await };
         ctx.spawn(append, move |journal, result, ctx| {
             crash_point("journal/after-append");
             journal.in_flight = false;
@@ -188,6 +211,21 @@ impl Receive<SaveCursor> for Journal {
     }
 }
 
+impl Receive<SaveSnapshot> for Journal {
+    fn receive(
+        &mut self,
+        save: SaveSnapshot,
+        _reply: ReplyTo<()>,
+        ctx: &mut Context<'_, Self>,
+    ) -> Result<(), Failure> {
+        if self.snapshots.len() < MAX_WAITING_SNAPSHOTS {
+            self.snapshots.insert((save.topic, save.entity_id), save.snapshot);
+            self.write_next(ctx);
+        }
+        Ok(())
+    }
+}
+
 /// The way to the journal.
 #[derive(Clone)]
 pub struct JournalHandle(Handle<Journal>);
@@ -208,6 +246,14 @@ impl JournalHandle {
         async move {
             accepted?;
             outcome.await.unwrap_or(Err(AppendError::Lost))
+        }
+    }
+
+    /// Hands a snapshot over. Nobody is told whether it was saved: the entity's events are.
+    pub fn save_snapshot(&self, topic: Topic, entity_id: Uuid, snapshot: EntitySnapshot) {
+        if self.0.is_running() && self.0.tell(SaveSnapshot { topic, entity_id, snapshot }).is_err()
+        {
+            tracing::debug!(%topic, %entity_id, "no snapshot was saved, the journal is busy");
         }
     }
 

@@ -12,6 +12,7 @@ pub mod fault;
 mod journal;
 mod reader;
 mod replay;
+mod snapshot;
 mod subscription;
 
 pub use decision::{Decision, decide, event_id};
@@ -19,7 +20,8 @@ pub use entity::{Entities, Entity, EntityOptions, EntityState, Execute, ExecuteE
 pub use event_sourced::EventSourced;
 pub use journal::{AppendError, Journal, JournalHandle};
 pub use reader::{Reader, ReaderHandle};
-pub use replay::{ReplayError, Replayed, replay};
+pub use replay::{ReplayError, Replayed, replay, replay_whole};
 pub use subscription::{
-    Handler, HandlerError, HandlerFuture, Start, Subscription, SubscriptionOptions,
+    BeginFuture, Handler, HandlerError, HandlerFuture, Save, Start, Subscription,
+    SubscriptionOptions,
 };

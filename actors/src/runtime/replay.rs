@@ -1,9 +1,9 @@
-//! Rebuilding an entity's state from its events.
+//! Rebuilding an entity's state from its events, beginning at its snapshot where it has one.
 
 use ordershop_store::{Entry, EntryId, EventLog, LogError, Topic};
 use uuid::Uuid;
 
-use super::EventSourced;
+use super::{EventSourced, snapshot};
 
 /// How many entries one read of a replay takes.
 const REPLAY_PAGE: usize = 1024;
@@ -21,6 +21,8 @@ pub struct Replayed<A> {
     pub first_position: Option<EntryId>,
     /// Where the last of them stands in the log.
     pub last_position: Option<EntryId>,
+    /// How many events it had when the snapshot was made from which it was loaded, if it was.
+    pub snapshot_version: u64,
 }
 
 /// An entity that could not be rebuilt.
@@ -52,6 +54,7 @@ impl<A: EventSourced> Replayed<A> {
             last_event: None,
             first_position: None,
             last_position: None,
+            snapshot_version: 0,
         }
     }
 
@@ -64,6 +67,7 @@ impl<A: EventSourced> Replayed<A> {
             last_event: Some(entry.event_id),
             first_position: self.first_position.or(Some(entry.id)),
             last_position: Some(entry.id),
+            snapshot_version: self.snapshot_version,
         })
     }
 }
@@ -77,12 +81,33 @@ fn decode<A: EventSourced>(entry: &Entry) -> Result<A::Event, ReplayError> {
     })
 }
 
-/// Loads an entity: all its events, in order, from the first.
+/// Loads an entity: its snapshot, then the events after it, in order.
+///
+/// A snapshot that is ahead of the log, of another history or format, or damaged is ignored.
 pub async fn replay<A: EventSourced>(
     log: &dyn EventLog,
     entity_id: Uuid,
 ) -> Result<Replayed<A>, ReplayError> {
-    let mut entity = Replayed::nothing();
+    match snapshot::load(log, entity_id).await? {
+        Some(entity) => rest(log, entity_id, entity).await,
+        None => replay_whole(log, entity_id).await,
+    }
+}
+
+/// Loads an entity without its snapshot: all its events, in order, from the first.
+pub async fn replay_whole<A: EventSourced>(
+    log: &dyn EventLog,
+    entity_id: Uuid,
+) -> Result<Replayed<A>, ReplayError> {
+    rest(log, entity_id, Replayed::nothing()).await
+}
+
+/// The entity after all its events that follow.
+async fn rest<A: EventSourced>(
+    log: &dyn EventLog,
+    entity_id: Uuid,
+    mut entity: Replayed<A>,
+) -> Result<Replayed<A>, ReplayError> {
     loop {
         let page = log.read_entity(A::TOPIC, entity_id, entity.version, REPLAY_PAGE).await?;
         for entry in &page.entries {

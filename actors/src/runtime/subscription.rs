@@ -33,6 +33,19 @@ pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
 /// A handler at work.
 pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<(), HandlerError>>>>;
 
+/// A handler that finds where it begins.
+pub type BeginFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Positions, HandlerError>> + Send + 'a>>;
+
+/// When a handler is asked to save.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Save {
+    /// After a batch: if enough has come since the last time.
+    WhenDue,
+    /// At an orderly stop.
+    Now,
+}
+
 /// Works on entries.
 ///
 /// The same entries may come more than once, after an error or a crash, and then in the same
@@ -40,6 +53,18 @@ pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<(), HandlerError>>>>
 pub trait Handler: 'static {
     /// Works on some entries; they count as finished when the future gives `Ok`.
     fn handle(&mut self, entries: Arc<[Arc<Entry>]>) -> HandlerFuture;
+
+    /// Takes up what it has saved, and says how far that reaches; for [`Start::Beginning`] alone.
+    fn begin(&mut self) -> BeginFuture<'_> {
+        Box::pin(std::future::ready(Ok(Positions::default())))
+    }
+
+    /// Saves what it holds; `None` where there is nothing to do. It is not asked again before that
+    /// is done, but goes on with its work meanwhile.
+    fn save(&mut self, when: Save) -> Option<HandlerFuture> {
+        let _ = when;
+        None
+    }
 }
 
 /// Where a subscription begins.
@@ -47,7 +72,7 @@ pub trait Handler: 'static {
 pub enum Start {
     /// Behind its persisted cursor; at the beginning where it has none.
     Cursor,
-    /// At the beginning, every time: for what is held in memory only.
+    /// Where the handler says, else at the beginning, every time: for what is held in memory.
     Beginning,
 }
 
@@ -72,6 +97,8 @@ pub struct Subscription<H: Handler> {
     finished: Positions,
     saved: Positions,
     saving: bool,
+    /// Whether the handler is saving what it holds.
+    handler_saves: bool,
 }
 
 impl<H: Handler> Subscription<H> {
@@ -85,11 +112,11 @@ impl<H: Handler> Subscription<H> {
         handler: impl Fn() -> H + Send + 'static,
     ) -> ChildSpec {
         let (_, spec) = cell.capacity(SUBSCRIPTION_CAPACITY).factory(move |birth| {
-            let handler = handler();
+            let mut handler = handler();
             let (log, reader, journal) = (Arc::clone(&log), reader.clone(), journal.clone());
             let options = options.clone();
             async move {
-                let from = begin(log.as_ref(), &options).await?;
+                let from = begin(log.as_ref(), &mut handler, &options).await?;
                 let deliver = deliver_to(birth.handle.clone());
                 let name = Arc::clone(&options.name);
                 let batch = options.batch;
@@ -98,7 +125,15 @@ impl<H: Handler> Subscription<H> {
                 let subscribe = Subscribe { name, from: from_here, batch, incarnation, deliver };
                 reader.subscribe(subscribe).await?;
                 let (finished, saved) = (from.clone(), from);
-                Ok(Self { options, journal, handler, finished, saved, saving: false })
+                Ok(Self {
+                    options,
+                    journal,
+                    handler,
+                    finished,
+                    saved,
+                    saving: false,
+                    handler_saves: false,
+                })
             }
         });
         spec
@@ -119,6 +154,7 @@ impl<H: Handler> Subscription<H> {
                     // A reader that is gone has nobody to tell.
                     let _gone = work.finished.send(());
                     subscription.save_soon(ctx);
+                    subscription.have_saved(ctx);
                 }
                 Err(error) => {
                     let name = &subscription.options.name;
@@ -133,6 +169,30 @@ impl<H: Handler> Subscription<H> {
             }
             Ok(())
         });
+    }
+
+    /// Has the handler save what it holds, if that is due.
+    fn have_saved(&mut self, ctx: &mut Context<'_, Self>) {
+        if self.handler_saves {
+            return;
+        }
+        let Some(save) = self.handler.save(Save::WhenDue) else {
+            return;
+        };
+        self.handler_saves = true;
+        ctx.spawn(save, |subscription, result, _| {
+            subscription.handler_saves = false;
+            subscription.tell_of_saving(result);
+            Ok(())
+        });
+    }
+
+    fn tell_of_saving(&self, result: Result<(), HandlerError>) {
+        if let Err(error) = result {
+            // It begins further back the next time, and that is all.
+            let name = &self.options.name;
+            tracing::warn!(subscriber = %name, %error, "cannot save what was made of the events");
+        }
     }
 
     /// Saves the cursor after a while, so that many batches share one write.
@@ -187,11 +247,19 @@ struct Work {
     delay: Duration,
 }
 
-async fn begin(log: &dyn EventLog, options: &SubscriptionOptions) -> Result<Positions, Failure> {
+async fn begin<H: Handler>(
+    log: &dyn EventLog,
+    handler: &mut H,
+    options: &SubscriptionOptions,
+) -> Result<Positions, Failure> {
+    let begun = match options.start {
+        Start::Beginning => handler.begin().await.map_err(Failure::new)?,
+        Start::Cursor => Positions::default(),
+    };
     let mut from = Vec::with_capacity(options.topics.len());
     for topic in &options.topics {
         let position = match options.start {
-            Start::Beginning => None,
+            Start::Beginning => Some(begun.of(*topic)),
             Start::Cursor => {
                 log.cursor(Arc::clone(&options.name), *topic).await.map_err(Failure::new)?
             }
@@ -210,6 +278,12 @@ impl<H: Handler> Process for Subscription<H> {
         if self.options.start == Start::Cursor && self.saved != self.finished {
             let (save, _) = self.save();
             ctx.pause(save, |_, _, _| Ok(()));
+        }
+        if let Some(save) = self.handler.save(Save::Now) {
+            ctx.pause(save, |subscription, result, _| {
+                subscription.tell_of_saving(result);
+                Ok(())
+            });
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::runtime::EventSourced;
 
 impl<A: Aggregate> EventSourced for A {
     const TOPIC: Topic = Topic::new(<A as Aggregate>::TOPIC);
+    const SNAPSHOT_FORMAT: u16 = <A as Aggregate>::SNAPSHOT_FORMAT;
     type Command = A::Command;
     type Event = A::Event;
     type Rejection = A::Rejection;

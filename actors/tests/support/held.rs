@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use ordershop_store::embedded::Embedded;
 use ordershop_store::{
-    Action, Batch, BoxFuture, CursorName, Entry, EntryId, EventLog, LogError, Outcome, Page,
-    Position, Positions, Topic, UniqueKey,
+    Action, Batch, Blob, BlobParts, BoxFuture, CursorName, EntitySnapshot, Entry, EntryId,
+    EventLog, LogError, Outcome, Page, Position, Positions, Topic, UniqueKey,
 };
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
@@ -146,5 +146,26 @@ impl EventLog for Held {
         topic: Topic,
     ) -> BoxFuture<'_, Result<Option<Position>, LogError>> {
         self.inner.cursor(name, topic)
+    }
+
+    fn snapshot(
+        &self,
+        topic: Topic,
+        entity_id: Uuid,
+    ) -> BoxFuture<'_, Result<Option<EntitySnapshot>, LogError>> {
+        self.inner.snapshot(topic, entity_id)
+    }
+
+    fn save_blob(
+        &self,
+        name: Arc<str>,
+        positions: Positions,
+        parts: BlobParts,
+    ) -> BoxFuture<'_, Result<(), LogError>> {
+        self.inner.save_blob(name, positions, parts)
+    }
+
+    fn blob(&self, name: Arc<str>) -> BoxFuture<'_, Result<Option<Blob>, LogError>> {
+        self.inner.blob(name)
     }
 }

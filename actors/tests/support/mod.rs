@@ -25,7 +25,7 @@ pub(crate) const ACCOUNT: Topic = Topic::new("account");
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An account: it is opened, gets and gives amounts, and never goes below zero.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Account {
     /// What is in it.
     pub(crate) balance: u64,
@@ -66,6 +66,7 @@ pub(crate) enum AccountRejection {
 
 impl EventSourced for Account {
     const TOPIC: Topic = ACCOUNT;
+    const SNAPSHOT_FORMAT: u16 = 1;
     type Command = AccountCommand;
     type Event = AccountEvent;
     type Rejection = AccountRejection;

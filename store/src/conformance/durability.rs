@@ -5,7 +5,7 @@ use super::{Fixture, PEOPLE, THINGS, TOPICS};
 use crate::{Batch, CursorName, EntryId, EventLog, Position, Topic};
 
 async fn set(log: &impl EventLog, name: &str, topic: Topic, position: Position) {
-    let batch = Batch { transactions: vec![], cursors: vec![(name.into(), topic, position)] };
+    let batch = Batch { cursors: vec![(name.into(), topic, position)], ..Batch::default() };
     log.append(batch).await.expect("the cursor is set");
 }
 
@@ -27,7 +27,7 @@ pub async fn everything_is_there_after_opening_again<F: Fixture>() {
         let mut claiming = one(THINGS, version.into(), entity(version.into()), 0);
         claiming.claims.push((key(&version.to_string()), entity(version.into())));
         let cursors = vec![("c".into(), PEOPLE, somewhere(version))];
-        let batch = Batch { transactions: vec![claiming], cursors };
+        let batch = Batch { transactions: vec![claiming], cursors, ..Batch::default() };
         log.append(batch).await.expect("a batch")[0].as_ref().expect("it is accepted");
     }
     let entries = read_all(&log, &TOPICS).await;
@@ -58,7 +58,7 @@ pub async fn the_last_set_cursor_counts<F: Fixture>() {
     set(&log, "a", PEOPLE, somewhere(5)).await;
     assert_eq!(get(&log, "a", PEOPLE).await, Some(somewhere(5)));
     let cursors = [3, 4].map(|seconds| ("a".into(), PEOPLE, somewhere(seconds))).to_vec();
-    log.append(Batch { transactions: vec![], cursors }).await.expect("they are set");
+    log.append(Batch { cursors, ..Batch::default() }).await.expect("they are set");
     assert_eq!(get(&log, "a", PEOPLE).await, Some(somewhere(4)));
     drop(log);
     let log = fixture.open().await;

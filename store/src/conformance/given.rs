@@ -63,7 +63,7 @@ pub(super) fn one(topic: Topic, number: u128, entity_id: Uuid, expected: u64) ->
 /// Appends these transactions as one batch.
 pub(super) async fn append(log: &impl EventLog, transactions: Vec<Transaction>) -> Vec<Outcome> {
     let count = transactions.len();
-    let batch = Batch { transactions, cursors: Vec::new() };
+    let batch = Batch { transactions, ..Batch::default() };
     let outcomes = log.append(batch).await.expect("the log takes a batch");
     assert_eq!(outcomes.len(), count, "one outcome for each transaction");
     outcomes

@@ -4,6 +4,7 @@
 //! makes a test of each promise.
 
 mod appends;
+mod blobs;
 mod concurrency;
 mod durability;
 mod given;
@@ -13,12 +14,14 @@ mod model;
 mod property;
 mod reads;
 mod retries;
+mod snapshots;
 
 use std::future::Future;
 
 use crate::{EventLog, Topic};
 
 pub use self::appends::*;
+pub use self::blobs::*;
 pub use self::concurrency::*;
 pub use self::durability::*;
 pub use self::ids::*;
@@ -26,6 +29,7 @@ pub use self::keys::*;
 pub use self::property::*;
 pub use self::reads::*;
 pub use self::retries::*;
+pub use self::snapshots::*;
 
 /// The topics with which a fixture opens its log.
 pub const TOPICS: [Topic; 2] = [PEOPLE, THINGS];
@@ -91,6 +95,9 @@ macro_rules! conformance {
             everything_is_there_after_opening_again
             the_last_set_cursor_counts
             cursors_of_topics_are_apart
+            the_last_saved_snapshot_counts
+            snapshots_of_entities_are_apart
+            the_last_saved_blob_counts
             writers_at_once_leave_no_gap_and_lose_nothing
         );
 

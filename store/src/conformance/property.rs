@@ -124,8 +124,10 @@ async fn append(
         model.cursors.insert((name.clone(), topic), place);
         cursors.push((name, topic, place));
     }
-    let outcomes =
-        log.append(Batch { transactions, cursors }).await.expect("the log takes a batch");
+    let outcomes = log
+        .append(Batch { transactions, cursors, ..Batch::default() })
+        .await
+        .expect("the log takes a batch");
     assert_eq!(outcomes.len(), verdicts.len());
     for (outcome, verdict) in outcomes.into_iter().zip(verdicts) {
         check(model, outcome, verdict);

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::checkpoint::Mark;
 use super::disk::{Disk, says_no_room};
 use super::frame::BatchFrames;
 use super::segment::{HEADER_LENGTH, Header, Segment, Segments};
@@ -29,6 +30,12 @@ pub(super) struct Active {
 }
 
 impl Active {
+    /// Where the next batch will stand.
+    pub(super) fn end(&self) -> Mark {
+        let offset = self.segment.base + self.length;
+        Mark { offset, next_batch: self.next_batch, chain: self.chain }
+    }
+
     /// Writes these frames as the next batch, durably; returns the offset of the first.
     ///
     /// After [`LogError::Full`] the log is as before, and the next batch may be tried. After any

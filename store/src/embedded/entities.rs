@@ -4,16 +4,18 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use super::checkpoint::EntityPiece;
+
 /// In how many maps the entities lie: a map that grows moves all it holds while readers wait, and
 /// so each is kept to a small part of a million entities.
-const SHARDS: usize = 64;
+pub(super) const SHARDS: usize = 64;
 
 /// What is known of each entity.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Entities([HashMap<Uuid, Known>; SHARDS]);
 
 /// The offsets of an entity's entries; its version is how many there are.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Known {
     offsets: Vec<u64>,
     last_event: Uuid,
@@ -52,6 +54,33 @@ impl Entities {
     pub(super) fn behind(&self, entity_id: Uuid, after: u64) -> &[u64] {
         let skipped = usize::try_from(after).unwrap_or(usize::MAX);
         self.offsets(entity_id).get(skipped..).unwrap_or_default()
+    }
+
+    /// The entities of that shard, with those of their entries that stand before `end`.
+    pub(super) fn shard(&self, shard: usize, end: u64) -> Vec<EntityPiece> {
+        let piece = |(id, known): (&Uuid, &Known)| {
+            let before = known.offsets.partition_point(|offset| *offset < end);
+            let offsets = known.offsets[..before].to_vec();
+            (!offsets.is_empty()).then(|| (id.as_u128(), known.last_event.as_u128(), offsets))
+        };
+        self.0[shard].iter().filter_map(piece).collect()
+    }
+
+    /// Takes in pieces that [`Entities::shard`] gave, those of an entity in order.
+    pub(super) fn restore(&mut self, pieces: Vec<EntityPiece>) {
+        if let Some((id, ..)) = pieces.first() {
+            self.0[shard_of(Uuid::from_u128(*id))].reserve(pieces.len());
+        }
+        for (id, last_event, offsets) in pieces {
+            let id = Uuid::from_u128(id);
+            let known = self.0[shard_of(id)].entry(id).or_default();
+            known.last_event = Uuid::from_u128(last_event);
+            if known.offsets.is_empty() {
+                known.offsets = offsets;
+            } else {
+                known.offsets.extend(offsets);
+            }
+        }
     }
 
     fn offsets(&self, entity_id: Uuid) -> &[u64] {

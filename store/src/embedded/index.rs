@@ -1,14 +1,16 @@
 //! What is known of every entry without reading it: where it stands, and what it changed.
 //!
-//! All of it is in memory and rebuilt at each open. An entry costs 24 bytes (16 in its stream, 8
+//! All of it is in memory, rebuilt at each open or taken from a checkpoint. An entry costs 24 bytes (16 in its stream, 8
 //! with its entity), an entity about 120 more.
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::entities::Entities;
-use crate::{Action, CursorName, EntryId, Position, Topic, UniqueKey};
+use super::keys::Keys;
+use crate::{Action, CursorName, EntryId, Position, Topic};
 
 /// How many microseconds make a second.
 const MICROS_PER_SECOND: u64 = 1_000_000;
@@ -16,7 +18,7 @@ const MICROS_PER_SECOND: u64 = 1_000_000;
 /// Where an entry stands: its id and its offset in the log.
 ///
 /// Ids of this adapter are always moments, so that eight bytes hold one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Spot {
     id_us: u64,
     /// The offset of its record.
@@ -53,7 +55,7 @@ pub(super) struct Indexed {
 }
 
 /// The index over all topics.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Index {
     topics: Vec<TopicIndex>,
     last_id: EntryId,
@@ -65,6 +67,11 @@ impl Index {
     pub(super) fn new(topics: usize) -> Self {
         let topics = std::iter::repeat_with(TopicIndex::default).take(topics).collect();
         Self { topics, last_id: EntryId::ZERO, entries: 0 }
+    }
+
+    /// An index of which the parts follow: it had that last id and so many entries.
+    pub(super) fn restored(topics: usize, last_id: EntryId, entries: u64) -> Self {
+        Self { last_id, entries, ..Self::new(topics) }
     }
 
     /// The part for the topic of that number.
@@ -106,16 +113,29 @@ impl Index {
 }
 
 /// The index over one topic.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct TopicIndex {
     streams: [Vec<Spot>; 4],
     /// Where the entries of each entity stand.
     pub(super) entities: Entities,
-    keys: HashMap<UniqueKey, Uuid>,
+    /// Who holds which key.
+    pub(super) keys: Keys,
     cursors: HashMap<CursorName, Position>,
+    /// The offset of each entity's last snapshot.
+    pub(super) snapshots: HashMap<Uuid, u64>,
 }
 
 impl TopicIndex {
+    /// The spots of that stream, in order.
+    pub(super) fn stream(&self, action: Action) -> &[Spot] {
+        &self.streams[action.index()]
+    }
+
+    /// Adds the next spots of that stream.
+    pub(super) fn restore_stream(&mut self, action: Action, spots: Vec<Spot>) {
+        self.streams[action.index()].extend(spots);
+    }
+
     /// The spots of that stream behind `after`, in order.
     pub(super) fn stream_behind(&self, action: Action, after: EntryId) -> &[Spot] {
         let stream = &self.streams[action.index()];
@@ -133,26 +153,19 @@ impl TopicIndex {
         end
     }
 
-    /// Who holds that key.
-    pub(super) fn holder(&self, key: &str) -> Option<Uuid> {
-        self.keys.get(key).copied()
-    }
-
-    /// Gives the key to the entity.
-    pub(super) fn claim(&mut self, key: UniqueKey, entity_id: Uuid) {
-        self.keys.insert(key, entity_id);
-    }
-
-    /// Frees the key, if that entity holds it.
-    pub(super) fn release(&mut self, key: &str, entity_id: Uuid) {
-        if self.holder(key) == Some(entity_id) {
-            self.keys.remove(key);
-        }
-    }
-
     /// The cursor of that name.
     pub(super) fn cursor(&self, name: &str) -> Option<Position> {
         self.cursors.get(name).copied()
+    }
+
+    /// All cursors.
+    pub(super) fn cursors(&self) -> Vec<(CursorName, Position)> {
+        self.cursors.iter().map(|(name, position)| (CursorName::clone(name), *position)).collect()
+    }
+
+    /// The offsets of all snapshots.
+    pub(super) fn snapshots(&self) -> Vec<(u128, u64)> {
+        self.snapshots.iter().map(|(id, offset)| (id.as_u128(), *offset)).collect()
     }
 
     /// Sets the cursor of that name.
@@ -182,6 +195,11 @@ impl Topics {
     /// The topic of that number.
     pub(super) fn topic(&self, number: usize) -> Topic {
         self.0[number]
+    }
+
+    /// The names of all, in order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.0.iter().map(|topic| topic.name())
     }
 
     /// The number of the topic of that name.

@@ -10,7 +10,7 @@ use super::record::{EntryRecord, Record};
 use super::segment::Segment;
 use super::shared::{Located, Shared};
 use super::tail::size_of;
-use crate::{Entry, EntryId, LogError};
+use crate::{EntitySnapshot, Entry, EntryId, LogError};
 
 /// How much is read at once where the next entries will be wanted, too.
 pub(super) const AHEAD_BYTES: usize = 64 * 1024;
@@ -77,20 +77,38 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// What `take` makes of the entry's record at that offset, which is checked first.
+    /// The snapshot whose record stands at that offset.
+    pub(super) fn snapshot(&mut self, offset: u64) -> Result<EntitySnapshot, LogError> {
+        self.decoded(offset, |record| match record {
+            Record::Snapshot(snapshot) => Some(snapshot.to_snapshot()),
+            Record::Entry(_) | Record::Cursor(_) => None,
+        })
+    }
+
+    /// What `take` makes of the entry's record at that offset.
     fn record<T>(
         &mut self,
         offset: u64,
         take: impl FnOnce(&EntryRecord<'_>) -> T,
     ) -> Result<T, LogError> {
+        self.decoded(offset, |record| match record {
+            Record::Entry(entry) => Some(take(entry)),
+            Record::Cursor(_) | Record::Snapshot(_) => None,
+        })
+    }
+
+    /// What `take` makes of the record at that offset, which is checked first.
+    fn decoded<T>(
+        &mut self,
+        offset: u64,
+        take: impl FnOnce(&Record<'_>) -> Option<T>,
+    ) -> Result<T, LogError> {
         let frame_bytes = self.header(offset)?.frame_bytes();
         let (segment, at) = self.fill(offset, frame_bytes)?;
         let bad = |reason: String| corrupt(&segment.path, at, reason);
         let frame = Frame::parse(self.window_at(at)).map_err(|error| bad(error.to_string()))?;
-        match Record::decode(frame.payload).map_err(|error| bad(error.to_string()))? {
-            Record::Entry(record) => Ok(take(&record)),
-            Record::Cursor(_) => Err(bad("a cursor stands where an entry should".to_owned())),
-        }
+        let record = Record::decode(frame.payload).map_err(|error| bad(error.to_string()))?;
+        take(&record).ok_or_else(|| bad("a record of another kind stands there".to_owned()))
     }
 
     fn header(&mut self, offset: u64) -> Result<Header, LogError> {
@@ -139,7 +157,7 @@ impl<'a> Loader<'a> {
 }
 
 /// Fills the buffer from that place on, or up to the end of the file; returns how far it came.
-fn read_up_to(segment: &Segment, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+pub(super) fn read_up_to(segment: &Segment, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match segment.file.read_at(&mut buffer[filled..], at + filled as u64) {

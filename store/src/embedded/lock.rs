@@ -1,7 +1,7 @@
 //! The lock that keeps a second process away from a log.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use super::error::io_error;
@@ -36,6 +36,22 @@ impl Lock {
         file.set_len(0).map_err(io_error("write", &path))?;
         writeln!(file, "{}", std::process::id()).map_err(io_error("write", &path))?;
         Ok(Self { file })
+    }
+
+    /// Keeps the log from being opened while it is looked at, and changes nothing; where it was
+    /// never locked there is nothing to keep.
+    pub(super) fn look(folder: &Path) -> Result<Option<Self>, LogError> {
+        let path = folder.join(FILE_NAME);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io_error("open", &path)(error)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Some(Self { file })),
+            Err(TryLockError::WouldBlock) => Err(LogError::Locked(folder.to_owned())),
+            Err(TryLockError::Error(error)) => Err(io_error("lock", &path)(error)),
+        }
     }
 }
 

@@ -9,6 +9,10 @@
 //! Ids rise strictly over all topics here, so that topics merged by id stand in commit order.
 
 mod active;
+mod blobs;
+mod check;
+mod checkpoint;
+mod checkpointer;
 mod clock;
 mod commands;
 mod disk;
@@ -16,12 +20,14 @@ mod entities;
 mod error;
 mod frame;
 mod index;
+mod keys;
 mod loading;
 mod lock;
 mod options;
 mod reading;
 pub mod record;
 mod recovery;
+mod rescan;
 mod scan;
 mod segment;
 mod shared;
@@ -46,6 +52,7 @@ use uuid::Uuid;
 pub use self::clock::{Clock, SystemClock};
 pub use self::options::Options;
 pub use self::recovery::Opened;
+pub use self::rescan::{CheckpointVerdict, Rescanned};
 
 use self::disk::{Disk, OsDisk};
 use self::error::io_error;
@@ -58,10 +65,12 @@ use self::shared::{Shared, View};
 use self::tail::Tail;
 use self::writer::{Message, QUEUE_APPENDS, Request, Writer};
 use crate::{
-    Action, Batch, BoxFuture, CursorName, Entry, EntryId, EventLog, LogError, Outcome, Page,
-    Position, Positions, Topic, UniqueKey,
+    Action, Batch, Blob, BlobParts, BoxFuture, CursorName, EntitySnapshot, Entry, EntryId,
+    EventLog, LogError, Outcome, Page, Position, Positions, Topic, UniqueKey,
 };
 
+/// The most bytes that a snapshot may have.
+const MAX_SNAPSHOT_BYTES: usize = 8 * 1024 * 1024;
 /// The most bytes that the name of a cursor may have.
 const MAX_CURSOR_NAME_BYTES: usize = 4096;
 
@@ -83,6 +92,7 @@ pub struct Embedded {
 #[derive(Debug)]
 struct Running {
     writer: JoinHandle<()>,
+    checkpointer: JoinHandle<()>,
     _lock: Lock,
 }
 
@@ -110,16 +120,19 @@ impl Embedded {
         let recovered = recover(folder, &topics, options.segment_bytes, disk)?;
         let tail = || Tail::new(options.tail_entries, options.tail_bytes);
         let tails = std::iter::repeat_with(tail).take(topics.len()).collect();
-        let view = View { index: recovered.index, tails };
+        let view = View { index: recovered.index, tails, end: recovered.active.end() };
         let segments = Segments::new(recovered.segments);
         let shared = Arc::new(Shared::new(folder.to_owned(), topics, segments, view));
         let reader = Reader::new(Arc::clone(&shared), &options);
+        let (checkpoints, checkpointer) =
+            checkpointer::start(&shared, recovered.checkpoint, options.checkpoint_bytes)?;
         let (queue, messages) = mpsc::channel();
         let ended_well = Arc::new(AtomicBool::new(false));
         let writer = Writer {
             shared: Arc::clone(&shared),
             active: recovered.active,
             queue: messages,
+            checkpoints,
             options,
             ended_well: Arc::clone(&ended_well),
             failure: None,
@@ -135,8 +148,22 @@ impl Embedded {
             room: Arc::new(Semaphore::new(QUEUE_APPENDS)),
             queue,
             ended_well,
-            running: Mutex::new(Some(Running { writer, _lock: lock })),
+            running: Mutex::new(Some(Running { writer, checkpointer, _lock: lock })),
         })
+    }
+
+    /// Reads the whole log in that folder, which nobody has open, as an opening without a checkpoint
+    /// would, and tells whether the checkpoint agrees; changes nothing, and blocks until done.
+    ///
+    /// It stops at the first thing that is wrong; [`verify`](verify::verify) finds all.
+    ///
+    /// `progress` is told how many bytes are done, and of how many.
+    pub fn rescan(
+        folder: impl AsRef<Path>,
+        topics: &[Topic],
+        progress: impl FnMut(u64, u64),
+    ) -> Result<Rescanned, LogError> {
+        rescan::rescan(folder.as_ref(), &Topics::new(topics), progress)
     }
 
     /// What was found when the log was opened.
@@ -149,7 +176,7 @@ impl Embedded {
     /// What was read can still be read. Dropping the log closes it, too.
     pub fn close(&self) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Running { writer, _lock }) = running.take() else {
+        let Some(Running { writer, checkpointer, _lock }) = running.take() else {
             return;
         };
         self.room.close();
@@ -159,6 +186,9 @@ impl Embedded {
             tracing::error!("the writer thread of the event log had panicked");
         }
         self.shared.progress.send_modify(|progress| progress.closed = true);
+        if checkpointer.join().is_err() {
+            tracing::error!("the checkpoint thread of the event log had panicked");
+        }
     }
 
     async fn enqueue(&self, batch: Batch) -> Result<Vec<Outcome>, LogError> {
@@ -167,6 +197,13 @@ impl Embedded {
             if name.len() > MAX_CURSOR_NAME_BYTES {
                 let error = io::Error::new(io::ErrorKind::InvalidInput, "its name is too long");
                 return Err(io_error("set a cursor in", &self.shared.folder)(error));
+            }
+        }
+        for (topic, _, snapshot) in &batch.snapshots {
+            self.shared.number(*topic)?;
+            if snapshot.bytes.len() > MAX_SNAPSHOT_BYTES {
+                let error = io::Error::new(io::ErrorKind::InvalidInput, "it is too large");
+                return Err(io_error("save a snapshot in", &self.shared.folder)(error));
             }
         }
         let room = Arc::clone(&self.room);
@@ -256,7 +293,7 @@ impl EventLog for Embedded {
         Box::pin(async move {
             let topic = self.shared.number(topic)?;
             let view = self.shared.view();
-            Ok(keys.iter().map(|key| view.index.topic(topic).holder(key)).collect())
+            Ok(keys.iter().map(|key| view.index.topic(topic).keys.holder(key)).collect())
         })
     }
 
@@ -281,6 +318,33 @@ impl EventLog for Embedded {
             let topic = self.shared.number(topic)?;
             Ok(self.shared.view().index.topic(topic).cursor(&name))
         })
+    }
+
+    fn snapshot(
+        &self,
+        topic: Topic,
+        entity_id: Uuid,
+    ) -> BoxFuture<'_, Result<Option<EntitySnapshot>, LogError>> {
+        Box::pin(self.reader.snapshot(topic, entity_id))
+    }
+
+    fn save_blob(
+        &self,
+        name: Arc<str>,
+        positions: Positions,
+        parts: BlobParts,
+    ) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(self.reader.read_files(move |shared| {
+            let saved = shared.blobs.save(&name, &positions, parts);
+            saved.map_err(io_error("save a snapshot in", &shared.folder))
+        }))
+    }
+
+    fn blob(&self, name: Arc<str>) -> BoxFuture<'_, Result<Option<Blob>, LogError>> {
+        Box::pin(self.reader.read_files(move |shared| {
+            let loaded = shared.blobs.load(&name, &shared.topics);
+            loaded.map_err(io_error("read a snapshot in", &shared.folder))
+        }))
     }
 }
 

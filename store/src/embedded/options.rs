@@ -15,6 +15,9 @@ pub struct Options {
     pub max_transaction_bytes: usize,
     /// From how many bytes on a write takes in no further append that waits.
     pub max_batch_bytes: usize,
+    /// After how many appended bytes another checkpoint of the index is made, beside the one at
+    /// closing: about so much must be decoded at the next opening after a crash.
+    pub checkpoint_bytes: u64,
     /// How many of its last entries each topic keeps in memory.
     pub tail_entries: usize,
     /// How many bytes those entries may have for each topic.
@@ -33,6 +36,7 @@ impl Default for Options {
             segment_bytes: 64 * 1024 * 1024,
             max_transaction_bytes: MAX_PAYLOAD_BYTES,
             max_batch_bytes: 4 * 1024 * 1024,
+            checkpoint_bytes: 64 * 1024 * 1024,
             tail_entries: 16_384,
             tail_bytes: 16 * 1024 * 1024,
             max_page_entries: 4_096,

@@ -11,7 +11,7 @@ use super::index::Spot;
 use super::loading::{AHEAD_BYTES, ALONE_BYTES, Loader};
 use super::options::Options;
 use super::shared::{Located, Shared, View};
-use crate::{Action, Entry, EntryId, LogError, Page, Positions, Topic};
+use crate::{Action, EntitySnapshot, Entry, EntryId, LogError, Page, Positions, Topic};
 
 /// Reads from an open log.
 #[derive(Debug)]
@@ -107,6 +107,21 @@ impl Reader {
         .await
     }
 
+    /// The last snapshot of that entity.
+    pub(super) async fn snapshot(
+        &self,
+        topic: Topic,
+        entity_id: Uuid,
+    ) -> Result<Option<EntitySnapshot>, LogError> {
+        let topic = self.shared.number(topic)?;
+        let offset = self.shared.view().index.topic(topic).snapshots.get(&entity_id).copied();
+        let Some(offset) = offset else {
+            return Ok(None);
+        };
+        let load = move |shared: &Shared| Loader::new(shared, ALONE_BYTES).snapshot(offset);
+        self.read_files(load).await.map(Some)
+    }
+
     /// The page of the entries that were found.
     async fn page(&self, found: Found, read_bytes: usize) -> Result<Page, LogError> {
         let Found { located, more } = found;
@@ -118,8 +133,8 @@ impl Reader {
         Ok(Page { entries, more: more || !complete })
     }
 
-    /// Runs what reads files on a thread that may block.
-    async fn read_files<T: Send + 'static>(
+    /// Runs what reads or writes files on a thread that may block.
+    pub(super) async fn read_files<T: Send + 'static>(
         &self,
         load: impl FnOnce(&Shared) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::codec::{self, CodecError, Format};
-use crate::{Action, Entry, EntryId, Position, Topic, UniqueKey};
+use crate::{Action, EntitySnapshot, Entry, EntryId, Position, Topic, UniqueKey};
 
-/// The format in which records are written.
+/// The format in which records are written, but those of snapshots.
 pub const FORMAT: Format = Format::new(1);
+/// The format in which records of snapshots are written; programs that know none refuse it.
+pub const SNAPSHOT_FORMAT: Format = Format::new(2);
 
 /// One record of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +25,9 @@ pub enum Record<'a> {
     /// The new position of a cursor.
     #[serde(borrow)]
     Cursor(CursorRecord<'a>),
+    /// The snapshot of an entity, in a format of its own.
+    #[serde(borrow)]
+    Snapshot(SnapshotRecord<'a>),
 }
 
 /// An entry; the fields are those of [`Entry`], UUIDs as numbers.
@@ -78,15 +83,43 @@ pub struct CursorRecord<'a> {
     pub position: Position,
 }
 
+/// The snapshot of an entity; the fields are those of [`EntitySnapshot`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of a snapshot")]
+pub struct SnapshotRecord<'a> {
+    pub topic: &'a str,
+    pub entity_id: u128,
+    pub version: u64,
+    pub last_event: u128,
+    pub first_position: EntryId,
+    pub format: u16,
+    pub bytes: &'a [u8],
+}
+
 impl<'a> Record<'a> {
     /// The record that these bytes hold.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
+        if Format::of(bytes)? == SNAPSHOT_FORMAT {
+            return codec::decode(SNAPSHOT_FORMAT, bytes).map(Self::Snapshot);
+        }
         codec::decode(FORMAT, bytes)
+    }
+
+    /// The topic to which it belongs.
+    pub const fn topic(&self) -> &'a str {
+        match self {
+            Self::Entry(entry) => entry.topic,
+            Self::Cursor(cursor) => cursor.topic,
+            Self::Snapshot(snapshot) => snapshot.topic,
+        }
     }
 
     /// Appends the bytes of this record.
     pub fn encode_into(&self, bytes: &mut Vec<u8>) {
-        codec::encode_into(bytes, FORMAT, self);
+        match self {
+            Self::Snapshot(snapshot) => codec::encode_into(bytes, SNAPSHOT_FORMAT, snapshot),
+            Self::Entry(_) | Self::Cursor(_) => codec::encode_into(bytes, FORMAT, self),
+        }
     }
 }
 
@@ -128,6 +161,32 @@ impl<'a> EntryRecord<'a> {
             document: self.document.into(),
             data: self.data.into(),
             ends_transaction: self.end.is_some(),
+        }
+    }
+}
+
+impl<'a> SnapshotRecord<'a> {
+    /// The record of that snapshot.
+    pub fn new(topic: Topic, entity_id: Uuid, snapshot: &'a EntitySnapshot) -> Self {
+        Self {
+            topic: topic.name(),
+            entity_id: entity_id.as_u128(),
+            version: snapshot.version,
+            last_event: snapshot.last_event.as_u128(),
+            first_position: snapshot.first_position,
+            format: snapshot.format,
+            bytes: &snapshot.bytes,
+        }
+    }
+
+    /// The snapshot that this record holds.
+    pub fn to_snapshot(&self) -> EntitySnapshot {
+        EntitySnapshot {
+            version: self.version,
+            last_event: Uuid::from_u128(self.last_event),
+            first_position: self.first_position,
+            format: self.format,
+            bytes: self.bytes.into(),
         }
     }
 }

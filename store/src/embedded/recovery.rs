@@ -3,13 +3,16 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use super::active::Active;
+use super::check::check;
+use super::checkpoint::{self, Mark, NoCheckpoint};
 use super::disk::Disk;
 use super::error::io_error;
 use super::index::{Index, Topics};
 use super::scan::{Good, Scan};
-use super::segment::{self, HEADER_LENGTH, Header, Segment};
+use super::segment::{self, HEADER_LENGTH, Header, Listed, Segment};
 use crate::LogError;
 
 /// What was found when a log was opened.
@@ -21,6 +24,9 @@ pub struct Opened {
     pub segments: usize,
     /// How many bytes they have.
     pub bytes: u64,
+    /// How many of them were not decoded, since a checkpoint of the index covers them; their
+    /// checksums were compared all the same.
+    pub checkpointed_bytes: u64,
     /// How many bytes of an unfinished batch, which was never acknowledged, were cut off.
     pub torn_bytes_cut: u64,
 }
@@ -34,6 +40,8 @@ pub(super) struct Recovered {
     pub(super) segments: Vec<Arc<Segment>>,
     /// The last of them.
     pub(super) active: Active,
+    /// Where the checkpoint ends from which it was opened.
+    pub(super) checkpoint: Option<Mark>,
     /// What was found.
     pub(super) opened: Opened,
 }
@@ -45,21 +53,30 @@ pub(super) fn recover(
     segment_bytes: u64,
     disk: Arc<dyn Disk>,
 ) -> Result<Recovered, LogError> {
-    let mut bases = segment::list(folder)?;
+    let Listed { mut bases, leftovers } = segment::list(folder)?;
+    for path in &leftovers {
+        fs::remove_file(path).map_err(io_error("remove", path))?;
+    }
     let mut torn_bytes_cut = drop_unfinished(folder, &mut bases)?;
-    let mut scan = Scan::new(topics);
-    let mut segments = Vec::with_capacity(bases.len().max(1));
-    for (number, &base) in bases.iter().enumerate() {
-        let segment = Arc::new(Segment::open(folder, base)?);
-        scan.follows(&segment, segments.last())?;
-        let bytes = fs::read(&segment.path).map_err(io_error("read", &segment.path))?;
-        let is_last = number + 1 == bases.len();
-        let good = scan.segment(&segment, &bytes, is_last)?;
-        if is_last {
-            torn_bytes_cut += (bytes.len() - good.end) as u64;
-            settle(&segment, &bytes, good, &*disk)?;
+    let open = |&base: &u64| Segment::open(folder, base).map(Arc::new);
+    let mut segments: Vec<_> = bases.iter().map(open).collect::<Result<_, _>>()?;
+    let scanned = match from_checkpoint(folder, topics, &segments) {
+        Ok(scanned) => scanned,
+        Err(reason) => {
+            let scanned = take_in(Scan::new(topics), &segments, 0, |_| {})?;
+            // Told only now: a log that is damaged has worse to tell.
+            if !matches!(reason, NoCheckpoint::Absent) {
+                let path = checkpoint::path_in(folder);
+                let path = path.display();
+                tracing::warn!(%path, %reason, "a checkpoint was of no use, so the whole log was read");
+            }
+            scanned
         }
-        segments.push(segment);
+    };
+    let Scanned { mut scan, last, checkpoint, checkpointed_bytes } = scanned;
+    if let (Some(segment), Some((bytes, good))) = (segments.last(), last) {
+        torn_bytes_cut += (bytes.len() - good.end) as u64;
+        settle(segment, &bytes, good, &*disk)?;
     }
     segment::sync_folder(folder).map_err(io_error("sync", folder))?;
     if segments.is_empty() {
@@ -74,6 +91,7 @@ pub(super) fn recover(
         entries: scan.index.entries(),
         segments: segments.len(),
         bytes: scan.end,
+        checkpointed_bytes,
         torn_bytes_cut,
     };
     let active = Active {
@@ -85,7 +103,70 @@ pub(super) fn recover(
         segment_bytes,
         disk,
     };
-    Ok(Recovered { index: scan.index, segments, active, opened })
+    Ok(Recovered { index: scan.index, segments, active, checkpoint, opened })
+}
+
+/// All segments, taken in.
+pub(super) struct Scanned<'a> {
+    /// How far, and what was found.
+    pub(super) scan: Scan<'a>,
+    /// The bytes of the last segment, and which of them are good.
+    pub(super) last: Option<(Vec<u8>, Good)>,
+    /// Where the checkpoint ends that was used.
+    pub(super) checkpoint: Option<Mark>,
+    /// How many bytes it covers.
+    pub(super) checkpointed_bytes: u64,
+}
+
+/// Takes in the segments but the first `skipped` ones, which are in the scan already; `progress` is
+/// told how many bytes are done.
+pub(super) fn take_in<'a>(
+    mut scan: Scan<'a>,
+    segments: &[Arc<Segment>],
+    skipped: usize,
+    mut progress: impl FnMut(u64),
+) -> Result<Scanned<'a>, LogError> {
+    let mut last = None;
+    for (number, segment) in segments.iter().enumerate().skip(skipped) {
+        let before = number.checked_sub(1).map(|before| &segments[before]);
+        scan.follows(segment, before)?;
+        let bytes = fs::read(&segment.path).map_err(io_error("read", &segment.path))?;
+        let is_last = number + 1 == segments.len();
+        let good = scan.segment(segment, &bytes, is_last)?;
+        progress(scan.end);
+        last = is_last.then_some((bytes, good));
+    }
+    Ok(Scanned { scan, last, checkpoint: None, checkpointed_bytes: 0 })
+}
+
+/// Takes in the log from its checkpoint on, or says why it can't.
+///
+/// What stands before it is not decoded, but its checksums and chain are compared, since damage must
+/// be told when the log is opened. Whatever is wrong, a scan from the beginning finds and tells.
+pub(super) fn from_checkpoint<'a>(
+    folder: &Path,
+    topics: &'a Topics,
+    segments: &[Arc<Segment>],
+) -> Result<Scanned<'a>, NoCheckpoint> {
+    let unfit = |reason: &str| NoCheckpoint::Unfit(reason.to_owned());
+    let began = checkpoint::began(folder)?;
+    let covered = segments.partition_point(|segment| segment.base < began.offset);
+    let covered = covered.saturating_sub(1);
+    let (loaded, end) = thread::scope(|scope| {
+        let checking = scope.spawn(|| check(&segments[..covered]));
+        (checkpoint::load(folder, topics), checking.join().ok().flatten())
+    });
+    let checkpoint = loaded?;
+    let end = end.ok_or_else(|| unfit("the log before it is damaged"))?;
+    let complete = checkpoint.complete;
+    let scan = Scan::behind(topics, checkpoint, end);
+    let scanned =
+        take_in(scan, segments, covered, |_| {}).map_err(|error| unfit(&error.to_string()))?;
+    if scanned.scan.has_met_all_marks() {
+        Ok(Scanned { checkpoint: Some(complete), checkpointed_bytes: began.offset, ..scanned })
+    } else {
+        Err(unfit("it does not fit the log"))
+    }
 }
 
 /// Removes a last segment that was begun but holds nothing; returns how many bytes it had.
@@ -93,22 +174,14 @@ fn drop_unfinished(folder: &Path, bases: &mut Vec<u64>) -> Result<u64, LogError>
     let Some(&last) = bases.last() else {
         return Ok(0);
     };
-    let path = Segment::open(folder, last)?.path;
-    let bytes = fs::metadata(&path).map_err(io_error("look at", &path))?.len();
-    if bytes > HEADER_LENGTH {
+    let Some(bytes) = segment::unfinished(folder, last)? else {
         return Ok(0);
-    }
-    let header = fs::read(&path).map_err(io_error("read", &path))?;
-    match Header::parse(&header, &path) {
-        Ok(_) => Ok(0),
-        Err(LogError::Corrupt { .. }) => {
-            fs::remove_file(&path).map_err(io_error("remove", &path))?;
-            segment::sync_folder(folder).map_err(io_error("sync", folder))?;
-            bases.pop();
-            Ok(bytes)
-        }
-        Err(error) => Err(error),
-    }
+    };
+    let path = segment::path_of(folder, last);
+    fs::remove_file(&path).map_err(io_error("remove", &path))?;
+    segment::sync_folder(folder).map_err(io_error("sync", folder))?;
+    bases.pop();
+    Ok(bytes)
 }
 
 /// Cuts an unfinished batch off the last segment, and makes sure that the one before it is durable.

@@ -5,15 +5,17 @@
 //! Damage with a record of a later batch behind it, or in a segment that is not the last, was done
 //! to acknowledged batches: the log does not open, and says where it is.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::checkpoint::{Checkpoint, Mark};
 use super::error::{corrupt, unknown};
 use super::frame::{self, Frame};
 use super::index::{Index, Indexed, Topics};
-use super::record::{EntryRecord, FORMAT, Record};
-use super::segment::{HEADER_BYTES, Header, Segment};
+use super::record::{EntryRecord, FORMAT, Record, SNAPSHOT_FORMAT};
+use super::segment::{HEADER_BYTES, HEADER_LENGTH, Header, Segment};
 use crate::LogError;
 use crate::codec::CodecError;
 
@@ -31,6 +33,13 @@ pub(super) struct Scan<'a> {
     pub(super) next_batch: u64,
     /// The offset at which the next segment must begin.
     pub(super) end: u64,
+    /// Records before this offset are checked, but are in the index already.
+    indexed_to: u64,
+    /// Marks of a checkpoint that the scan has not met yet.
+    awaited: VecDeque<Mark>,
+    /// Whether a key may only be claimed that nobody else holds. It is for a whole scan to ask:
+    /// behind a checkpoint, keys may be held already by whoever claims them later.
+    pub(super) checks_keys: bool,
 }
 
 /// Which bytes of a segment are good.
@@ -46,7 +55,42 @@ impl<'a> Scan<'a> {
     /// Before the first segment.
     pub(super) fn new(topics: &'a Topics) -> Self {
         let index = Index::new(topics.len());
-        Self { topics, index, chain: 0, next_batch: FIRST_BATCH, end: 0 }
+        Self {
+            topics,
+            index,
+            chain: 0,
+            next_batch: FIRST_BATCH,
+            end: 0,
+            indexed_to: 0,
+            awaited: VecDeque::new(),
+            checks_keys: false,
+        }
+    }
+
+    /// Before the segment in which the checkpoint began, which stands behind `end`.
+    pub(super) fn behind(topics: &'a Topics, checkpoint: Checkpoint, end: Mark) -> Self {
+        let Checkpoint { index, began, complete } = checkpoint;
+        Self {
+            index,
+            chain: end.chain,
+            next_batch: end.next_batch,
+            end: end.offset,
+            indexed_to: began.offset,
+            awaited: VecDeque::from([began, complete]),
+            ..Self::new(topics)
+        }
+    }
+
+    /// Whether the log has every mark of the checkpoint behind which the scan began.
+    pub(super) fn has_met_all_marks(&self) -> bool {
+        self.awaited.is_empty()
+    }
+
+    fn pass(&mut self, offset: u64) {
+        let here = Mark { offset, next_batch: self.next_batch, chain: self.chain };
+        while self.awaited.front() == Some(&here) {
+            self.awaited.pop_front();
+        }
     }
 
     /// Whether this segment begins where the one before it ends.
@@ -74,6 +118,7 @@ impl<'a> Scan<'a> {
         is_last: bool,
     ) -> Result<Good, LogError> {
         self.check_header(segment, bytes)?;
+        self.pass(segment.base + HEADER_LENGTH);
         let mut batch = Vec::new();
         let mut chain = self.chain;
         let mut good = Good { end: HEADER_BYTES, last_batch: HEADER_BYTES };
@@ -94,7 +139,9 @@ impl<'a> Scan<'a> {
             if frame.header.chain != chain {
                 return Err(bad("it does not follow the record before it".to_owned()));
             }
-            batch.push((at, self.decode(segment, at, frame.payload)?));
+            if segment.base + at as u64 >= self.indexed_to {
+                batch.push((at, self.decode(segment, at, frame.payload)?));
+            }
             chain = frame.header.crc;
             at += frame.header.frame_bytes();
             if frame.header.ends_batch {
@@ -103,6 +150,7 @@ impl<'a> Scan<'a> {
                 }
                 self.chain = chain;
                 self.next_batch += 1;
+                self.pass(segment.base + at as u64);
                 good = Good { end: at, last_batch: good.end };
             }
         }
@@ -133,15 +181,13 @@ impl<'a> Scan<'a> {
         let path = &segment.path;
         let record = Record::decode(payload).map_err(|error| match error {
             CodecError::Format { found, .. } => {
-                let known = FORMAT.number();
-                unknown(path, format!("a record is of format {found}, this program knows {known}"))
+                let (first, last) = (FORMAT.number(), SNAPSHOT_FORMAT.number());
+                let known = format!("this program knows {first} to {last}");
+                unknown(path, format!("a record is of format {found}, {known}"))
             }
             error => corrupt(path, at as u64, error.to_string()),
         })?;
-        let name = match &record {
-            Record::Entry(entry) => entry.topic,
-            Record::Cursor(cursor) => cursor.topic,
-        };
+        let name = record.topic();
         let topic = self.topics.number(name).ok_or_else(|| {
             unknown(path, format!("it holds topic `{name}`, with which the log was not opened"))
         })?;
@@ -163,6 +209,12 @@ impl<'a> Scan<'a> {
                 cursors.set_cursor(cursor.name.into(), cursor.position);
                 Ok(())
             }
+            Record::Snapshot(snapshot) => {
+                let snapshots = &mut self.index.topic_mut(*topic).snapshots;
+                let offset = segment.base + at as u64;
+                snapshots.insert(Uuid::from_u128(snapshot.entity_id), offset);
+                Ok(())
+            }
         }
     }
 
@@ -182,12 +234,17 @@ impl<'a> Scan<'a> {
         };
         self.index.insert(topic, indexed)?;
         let Some(end) = &entry.end else { return Ok(()) };
-        let keys = self.index.topic_mut(topic);
+        let keys = &mut self.index.topic_mut(topic).keys;
         for release in &end.releases {
             keys.release(release.key, Uuid::from_u128(release.entity_id));
         }
         for claim in &end.claims {
-            keys.claim(claim.key.into(), Uuid::from_u128(claim.entity_id));
+            let entity_id = Uuid::from_u128(claim.entity_id);
+            let holder = keys.holder(claim.key);
+            if self.checks_keys && holder.is_some_and(|holder| holder != entity_id) {
+                return Err("it claims a key that another entity holds");
+            }
+            keys.claim(claim.key.into(), entity_id);
         }
         Ok(())
     }

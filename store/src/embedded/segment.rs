@@ -123,6 +123,18 @@ impl Segment {
             .map_err(io_error("open", &path))?;
         Ok(Self { base, path, file })
     }
+
+    /// Opens the segment with that base, for reading alone.
+    pub(super) fn open_to_read(folder: &Path, base: u64) -> Result<Self, LogError> {
+        let path = path_of(folder, base);
+        let file = File::open(&path).map_err(io_error("open", &path))?;
+        Ok(Self { base, path, file })
+    }
+
+    /// How many bytes the file has now.
+    pub(super) fn length(&self) -> Result<u64, LogError> {
+        Ok(self.file.metadata().map_err(io_error("look at", &self.path))?.len())
+    }
 }
 
 /// Makes durable which files the folder holds.
@@ -130,9 +142,18 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// The bases of the segments in the folder, in order; leftovers of unfinished ones are removed.
-pub(super) fn list(folder: &Path) -> Result<Vec<u64>, LogError> {
-    let mut bases = Vec::new();
+/// What lies in a log's folder.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// The bases of the segments, in order.
+    pub(super) bases: Vec<u64>,
+    /// Segments that were being made.
+    pub(super) leftovers: Vec<PathBuf>,
+}
+
+/// The segments in the folder.
+pub(super) fn list(folder: &Path) -> Result<Listed, LogError> {
+    let mut listed = Listed::default();
     for file in fs::read_dir(folder).map_err(io_error("list", folder))? {
         let path = file.map_err(io_error("list", folder))?.path();
         let Some(extension) = path.extension() else {
@@ -140,18 +161,31 @@ pub(super) fn list(folder: &Path) -> Result<Vec<u64>, LogError> {
         };
         let base = base_of(&path);
         match base {
-            Some(base) if extension == EXTENSION => bases.push(base),
-            Some(_) if extension == NEW_EXTENSION => {
-                fs::remove_file(&path).map_err(io_error("remove", &path))?;
-            }
+            Some(base) if extension == EXTENSION => listed.bases.push(base),
+            Some(_) if extension == NEW_EXTENSION => listed.leftovers.push(path),
             None if extension == EXTENSION => {
                 return Err(unknown(&path, "its name ends like a segment's, but is none"));
             }
             _ => {}
         }
     }
-    bases.sort_unstable();
-    Ok(bases)
+    listed.bases.sort_unstable();
+    Ok(listed)
+}
+
+/// How many bytes the segment with that base has, if it was begun but its header is not whole.
+pub(super) fn unfinished(folder: &Path, base: u64) -> Result<Option<u64>, LogError> {
+    let segment = Segment::open_to_read(folder, base)?;
+    let bytes = segment.length()?;
+    if bytes > HEADER_LENGTH {
+        return Ok(None);
+    }
+    let header = fs::read(&segment.path).map_err(io_error("read", &segment.path))?;
+    match Header::parse(&header, &segment.path) {
+        Ok(_) => Ok(None),
+        Err(LogError::Corrupt { .. }) => Ok(Some(bytes)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Where the segment with that base lies.

@@ -5,6 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 
+use super::blobs::Blobs;
+use super::checkpoint::Mark;
 use super::error::unknown;
 use super::index::{Index, Topics};
 use super::segment::Segments;
@@ -20,6 +22,8 @@ pub(super) struct Shared {
     pub(super) topics: Topics,
     /// Its files.
     pub(super) segments: Segments,
+    /// What projections have saved.
+    pub(super) blobs: Blobs,
     /// Tells waiting readers that there is more to see, or that there will be no more.
     pub(super) progress: watch::Sender<Progress>,
     view: RwLock<View>,
@@ -29,7 +33,8 @@ impl Shared {
     /// What is to be shared of a log that was just opened.
     pub(super) fn new(folder: PathBuf, topics: Topics, segments: Segments, view: View) -> Self {
         let (progress, _) = watch::channel(Progress::default());
-        Self { folder, topics, segments, progress, view: RwLock::new(view) }
+        let blobs = Blobs::of(&folder);
+        Self { folder, topics, segments, blobs, progress, view: RwLock::new(view) }
     }
 
     /// What readers see at this moment; held for a few lookups, never over disk or await.
@@ -40,6 +45,11 @@ impl Shared {
     /// The same, to add what has become durable.
     pub(super) fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
         self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the writer panicked while it changed what readers see.
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.view.is_poisoned()
     }
 
     /// The number of a topic, or the error that says that it has none.
@@ -66,6 +76,8 @@ pub(super) struct View {
     pub(super) index: Index,
     /// The last entries of each topic.
     pub(super) tails: Vec<Tail>,
+    /// Where the last visible batch ends.
+    pub(super) end: Mark,
 }
 
 impl View {

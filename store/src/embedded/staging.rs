@@ -9,11 +9,11 @@ use super::clock::Clock;
 use super::commands::find_command;
 use super::frame::BatchFrames;
 use super::index::Indexed;
-use super::record::{CursorRecord, EntryRecord, Record, TransactionEnd};
+use super::record::{CursorRecord, EntryRecord, Record, SnapshotRecord, TransactionEnd};
 use super::shared::{Shared, View};
 use crate::{
-    Committed, CursorName, EntityWrite, Entry, EntryId, LogError, Outcome, Position, Refusal,
-    Transaction, UniqueKey,
+    Committed, CursorName, EntitySnapshot, EntityWrite, Entry, EntryId, LogError, Outcome,
+    Position, Refusal, Topic, Transaction, UniqueKey,
 };
 
 /// More bytes than a record takes beside its event's texts.
@@ -28,6 +28,7 @@ pub(super) struct Staging {
     pub(super) frames: BatchFrames,
     entries: Vec<(usize, u64, Arc<Entry>)>,
     cursors: Vec<(usize, CursorName, Position)>,
+    snapshots: Vec<(usize, Uuid, u64)>,
     /// For each entity its new events.
     staged: HashMap<(usize, Uuid), Vec<Staged>>,
     /// The keys that change hands.
@@ -101,6 +102,19 @@ impl Staging {
         self.cursors.push((topic, name, position));
     }
 
+    /// Saves the snapshot of an entity with this batch.
+    pub(super) fn save_snapshot(
+        &mut self,
+        number: usize,
+        topic: Topic,
+        entity_id: Uuid,
+        snapshot: &EntitySnapshot,
+    ) {
+        let record = Record::Snapshot(SnapshotRecord::new(topic, entity_id, snapshot));
+        let start = self.frames.push(|bytes| record.encode_into(bytes));
+        self.snapshots.push((number, entity_id, start));
+    }
+
     /// Makes all of the batch visible, which was written at that offset, and begins the next one.
     pub(super) fn publish(&mut self, view: &mut View, offset: u64) {
         for (topic, start, entry) in self.entries.drain(..) {
@@ -119,7 +133,7 @@ impl Staging {
             view.tails[topic].push(offset, entry);
         }
         for ((topic, key), holder) in self.holders.drain() {
-            let keys = view.index.topic_mut(topic);
+            let keys = &mut view.index.topic_mut(topic).keys;
             match (holder, keys.holder(&key)) {
                 (Some(entity_id), _) => keys.claim(key, entity_id),
                 (None, Some(entity_id)) => keys.release(&key, entity_id),
@@ -128,6 +142,9 @@ impl Staging {
         }
         for (topic, name, position) in self.cursors.drain(..) {
             view.index.topic_mut(topic).set_cursor(name, position);
+        }
+        for (topic, entity_id, start) in self.snapshots.drain(..) {
+            view.index.topic_mut(topic).snapshots.insert(entity_id, offset + start);
         }
     }
 
@@ -156,7 +173,7 @@ impl Staging {
     fn holder(&self, shared: &Shared, topic: usize, key: &UniqueKey) -> Option<Uuid> {
         match self.holders.get(&(topic, Arc::clone(key))) {
             Some(holder) => *holder,
-            None => shared.view().index.topic(topic).holder(key),
+            None => shared.view().index.topic(topic).keys.holder(key),
         }
     }
 

@@ -123,7 +123,7 @@ fn batch(numbers: std::ops::Range<u128>) -> Batch {
             releases: vec![],
         }
     };
-    Batch { transactions: numbers.map(transaction).collect(), cursors: vec![] }
+    Batch { transactions: numbers.map(transaction).collect(), ..Batch::default() }
 }
 
 async fn append(log: &Embedded, numbers: std::ops::Range<u128>) -> Result<Vec<Outcome>, LogError> {

@@ -90,7 +90,7 @@ pub struct Checked {
     pub bytes: u64,
     /// Batches.
     pub batches: u64,
-    /// Records: entries and cursors.
+    /// Records: entries, cursors and snapshots.
     pub records: u64,
     /// Entries.
     pub entries: u64,
@@ -308,10 +308,7 @@ impl Check {
                 return tell(Finding::Violation(Violation { rule: Rule::Records, place, reason }));
             }
         };
-        let name = match &record {
-            Record::Entry(entry) => entry.topic,
-            Record::Cursor(cursor) => cursor.topic,
-        };
+        let name = record.topic();
         if let Record::Entry(entry) = &record {
             place.entry = Some(entry.id);
         }

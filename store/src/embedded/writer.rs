@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::active::Active;
+use super::checkpointer::Wake;
 use super::options::Options;
 use super::shared::Shared;
 use super::staging::Staging;
@@ -30,7 +31,7 @@ pub(super) enum Message {
 /// An append, as it waits for the writer.
 #[derive(Debug)]
 pub(super) struct Request {
-    /// What to append; its cursors are of topics that the log knows.
+    /// What to append; its cursors and snapshots are of topics that the log knows.
     pub(super) batch: Batch,
     /// Where the answer goes.
     pub(super) answer: oneshot::Sender<Answer>,
@@ -47,6 +48,8 @@ pub(super) struct Writer {
     pub(super) active: Active,
     /// What it is told.
     pub(super) queue: Receiver<Message>,
+    /// Tells when another checkpoint of the index is due.
+    pub(super) checkpoints: Wake,
     /// The settings of the log.
     pub(super) options: Options,
     /// Set when it ends because it was told to, with nothing left open.
@@ -113,6 +116,11 @@ impl Writer {
                 staging.set_cursor(&self.shared, topic, name, position);
             }
         }
+        for (topic, entity_id, snapshot) in batch.snapshots {
+            if let Some(number) = self.shared.topics.number(topic.name()) {
+                staging.save_snapshot(number, topic, entity_id, &snapshot);
+            }
+        }
         outcomes
     }
 
@@ -126,7 +134,13 @@ impl Writer {
         }
         match self.active.append(&mut staging.frames, &self.shared.segments) {
             Ok(offset) => {
-                staging.publish(&mut self.shared.view_mut(), offset);
+                let end = self.active.end();
+                {
+                    let mut view = self.shared.view_mut();
+                    staging.publish(&mut view, offset);
+                    view.end = end;
+                }
+                self.checkpoints.log_ends_at(end.offset);
                 self.shared.progress.send_modify(|progress| progress.batches += 1);
                 Ok(())
             }

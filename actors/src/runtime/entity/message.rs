@@ -14,13 +14,23 @@ use crate::runtime::EventSourced;
 pub struct EntityOptions {
     /// An entity that got no message for this long goes away.
     pub idle_timeout: Duration,
+    /// After how many events since the last one another snapshot is saved.
+    pub snapshot_every: u64,
     /// How many commands an entity holds unanswered at most; more are refused at once.
     pub max_pending: usize,
 }
 
+/// After how many events an entity's snapshot is replaced, usually: so many are replayed at most
+/// when it loads, give or take those in flight.
+const SNAPSHOT_EVERY: u64 = 1_000;
+
 impl Default for EntityOptions {
     fn default() -> Self {
-        Self { idle_timeout: Duration::from_mins(1), max_pending: 4096 }
+        Self {
+            idle_timeout: Duration::from_mins(1),
+            snapshot_every: SNAPSHOT_EVERY,
+            max_pending: 4096,
+        }
     }
 }
 

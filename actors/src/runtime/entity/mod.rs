@@ -22,7 +22,7 @@ use uuid::Uuid;
 use self::message::InspectOf;
 use self::pending::{Answer, Asked, ExecuteReply, Pending, Progress};
 use super::replay::{Replayed, replay};
-use super::{AppendError, EventSourced, JournalHandle, ReplayError, decide, fault};
+use super::{AppendError, EventSourced, JournalHandle, ReplayError, decide, fault, snapshot};
 
 pub use self::entities::Entities;
 pub use self::message::{EntityOptions, EntityState, Execute, ExecuteError, Executed};
@@ -222,6 +222,8 @@ impl<A: EventSourced> Entity<A> {
         let (progress, chain_holds) = match outcome {
             Ok(Ok(committed)) => {
                 self.durable = self.durable.max(committed.ids.last().copied());
+                let first_of_all = committed.ids.first().copied();
+                self.ahead.first_position = self.ahead.first_position.or(first_of_all);
                 let executed = Executed { position: self.durable, repeated: false };
                 (Progress::Done(Answer::Executed(Ok(executed))), true)
             }
@@ -249,6 +251,7 @@ impl<A: EventSourced> Entity<A> {
         self.broken |= !chain_holds;
         if !self.broken {
             self.answer();
+            self.snapshot_when_due();
         } else if self.in_flight == 0 {
             self.reload(ctx);
         }
@@ -299,6 +302,22 @@ impl<A: EventSourced> Entity<A> {
         }
     }
 
+    /// Saves a snapshot, if many events have come since the last; nobody waits for it.
+    ///
+    /// It may be of a state that never comes to be, if an append in flight is refused; whoever loads
+    /// it notices, since the log then has another event at that version.
+    fn snapshot_when_due(&mut self) {
+        if self.ahead.version.saturating_sub(self.ahead.snapshot_version)
+            < self.options.snapshot_every
+        {
+            return;
+        }
+        if let Some(snapshot) = snapshot::take(&self.ahead) {
+            self.journal.save_snapshot(A::TOPIC, self.id, snapshot);
+        }
+        self.ahead.snapshot_version = self.ahead.version;
+    }
+
     /// Goes away when nobody has asked for anything for a while.
     fn watch_idleness(&self, ctx: &mut Context<'_, Self>) {
         let idle_timeout = self.options.idle_timeout;
@@ -318,6 +337,7 @@ impl<A: EventSourced> Entity<A> {
 impl<A: EventSourced> Process for Entity<A> {
     fn started(&mut self, ctx: &mut Context<'_, Self>) -> Result<(), Failure> {
         self.watch_idleness(ctx);
+        self.snapshot_when_due();
         Ok(())
     }
 }
