@@ -5,9 +5,9 @@ use crate::shell::{Failed, step};
 use crate::test::SCOPE;
 use crate::workspace::Workspace;
 
-pub(crate) const SUMMARY: &str = "the same proofs as in `test`, at full size, in release";
+pub(crate) const SUMMARY: &str = "the same proofs as in `test`, at full size, optimised";
 pub(crate) const HELP: &str = "
-Runs every test with ORDERSHOP_PROVE=1 against a release build: twenty kills instead of a few, every
+Runs every test with ORDERSHOP_PROVE=1 against an optimised build: twenty kills instead of a few, every
 byte of the last batch instead of a handful, and so on. Meant for the evening, not for every change.
 
 Arguments are passed on to `cargo test`: `cargo xtask prove --test kill`.
@@ -17,7 +17,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Fai
     needs::check()?;
     step(
         workspace
-            .cargo(["test", "--release"])
+            .cargo(["test", "--profile", "prove"])
             .args(SCOPE)
             .args(arguments)
             .env("ORDERSHOP_PROVE", "1"),
