@@ -34,25 +34,10 @@ impl Table {
         self.rows.get(&self.place(id)?)
     }
 
-    /// All public states, as JSON text, in the order of creation.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.rows.values()
-    }
-
     /// Adds a row that was saved.
     pub(super) fn restore(&mut self, place: Place, document: Arc<str>) {
         self.places.insert_mut(place.id, place.created);
         self.rows.insert_mut(place, document);
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.rows.size()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
     }
 
     /// Where a living entity stands.
