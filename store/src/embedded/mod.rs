@@ -36,6 +36,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 pub mod verify;
+mod warm;
 mod writer;
 
 use std::fs;
@@ -63,6 +64,7 @@ use self::recovery::recover;
 use self::segment::Segments;
 use self::shared::{Shared, View};
 use self::tail::Tail;
+use self::warm::Warm;
 use self::writer::{Message, QUEUE_APPENDS, Request, Writer};
 use crate::{
     Action, Batch, Blob, BlobParts, BoxFuture, CursorName, EntitySnapshot, Entry, EntryId,
@@ -122,7 +124,8 @@ impl Embedded {
         let tails = std::iter::repeat_with(tail).take(topics.len()).collect();
         let view = View { index: recovered.index, tails, end: recovered.active.end() };
         let segments = Segments::new(recovered.segments);
-        let shared = Arc::new(Shared::new(folder.to_owned(), topics, segments, view));
+        let warm = Warm::new(options.warm_bytes);
+        let shared = Arc::new(Shared::new(folder.to_owned(), topics, segments, view, warm));
         let reader = Reader::new(Arc::clone(&shared), &options);
         let (checkpoints, checkpointer) =
             checkpointer::start(&shared, recovered.checkpoint, options.checkpoint_bytes)?;

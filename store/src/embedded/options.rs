@@ -22,6 +22,8 @@ pub struct Options {
     pub tail_entries: usize,
     /// How many bytes those entries may have for each topic.
     pub tail_bytes: usize,
+    /// How many bytes may be kept of older entries that were asked for as the last of their entity.
+    pub warm_bytes: usize,
     /// How many entries a read returns at most, whatever its limit.
     pub max_page_entries: usize,
     /// From how many bytes on a read returns no further entry.
@@ -39,6 +41,7 @@ impl Default for Options {
             checkpoint_bytes: 64 * 1024 * 1024,
             tail_entries: 16_384,
             tail_bytes: 16 * 1024 * 1024,
+            warm_bytes: 32 * 1024 * 1024,
             max_page_entries: 4_096,
             max_page_bytes: 8 * 1024 * 1024,
             clock: Arc::new(SystemClock),

@@ -90,19 +90,29 @@ impl Reader {
         entity_ids: Vec<Uuid>,
     ) -> Result<Vec<Option<Arc<Entry>>>, LogError> {
         let topic = self.shared.number(topic)?;
-        let found: Vec<Option<Located>> = {
+        let mut found: Vec<Option<Located>> = {
             let view = self.shared.view();
             let entities = &view.index.topic(topic).entities;
             let last = |entity_id: &Uuid| Some(view.locate(topic, entities.last(*entity_id)?));
             entity_ids.iter().map(last).collect()
         };
+        for cold in found.iter_mut().flatten().filter(|located| located.entry.is_none()) {
+            cold.entry = self.shared.warm.get(cold.offset);
+        }
         if found.iter().flatten().all(|located| located.entry.is_some()) {
             return Ok(found.into_iter().map(|located| located?.entry).collect());
         }
         self.read_files(move |shared| {
             let mut loader = Loader::new(shared, ALONE_BYTES);
-            let entry = |located: Option<Located>| located.map(|l| loader.entry(l)).transpose();
-            found.into_iter().map(entry).collect()
+            let mut entry = |located: Located| {
+                let (offset, cold) = (located.offset, located.entry.is_none());
+                let entry = loader.entry(located)?;
+                if cold {
+                    shared.warm.keep(offset, &entry);
+                }
+                Ok(entry)
+            };
+            found.into_iter().map(|located| located.map(&mut entry).transpose()).collect()
         })
         .await
     }

@@ -11,6 +11,7 @@ use super::error::unknown;
 use super::index::{Index, Topics};
 use super::segment::Segments;
 use super::tail::Tail;
+use super::warm::Warm;
 use crate::{Entry, LogError, Topic};
 
 /// The shared part of an open log.
@@ -24,6 +25,8 @@ pub(super) struct Shared {
     pub(super) segments: Segments,
     /// What projections have saved.
     pub(super) blobs: Blobs,
+    /// Older entries that are asked for often.
+    pub(super) warm: Warm,
     /// Tells waiting readers that there is more to see, or that there will be no more.
     pub(super) progress: watch::Sender<Progress>,
     view: RwLock<View>,
@@ -31,10 +34,16 @@ pub(super) struct Shared {
 
 impl Shared {
     /// What is to be shared of a log that was just opened.
-    pub(super) fn new(folder: PathBuf, topics: Topics, segments: Segments, view: View) -> Self {
+    pub(super) fn new(
+        folder: PathBuf,
+        topics: Topics,
+        segments: Segments,
+        view: View,
+        warm: Warm,
+    ) -> Self {
         let (progress, _) = watch::channel(Progress::default());
         let blobs = Blobs::of(&folder);
-        Self { folder, topics, segments, blobs, progress, view: RwLock::new(view) }
+        Self { folder, topics, segments, blobs, warm, progress, view: RwLock::new(view) }
     }
 
     /// What readers see at this moment; held for a few lookups, never over disk or await.

@@ -241,6 +241,20 @@ async fn a_byte_that_changes_under_an_open_log_is_noticed_by_reads() {
     }
 }
 
+#[tokio::test]
+async fn what_was_asked_for_before_is_answered_without_its_file() {
+    let case = Case::new();
+    let log = case.open();
+    append(&log, 0..4).await.unwrap();
+    let first = || log.latest(TOPIC, vec![Uuid::from_u128(0)]);
+    let cold = first().await.unwrap();
+    assert_eq!(cold[0].as_ref().unwrap().event_id, Uuid::from_u128(0));
+    flip(&case.folder.path().join("00000000000000000000.log"), 36 + 60);
+    assert_eq!(first().await.unwrap(), cold);
+    append(&log, 4..5).await.unwrap();
+    assert_eq!(first().await.unwrap(), cold, "it is still the last of its entity");
+}
+
 fn flip(path: &Path, at: usize) {
     let mut bytes = std::fs::read(path).unwrap();
     bytes[at] ^= 0x10;
