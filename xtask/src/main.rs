@@ -11,6 +11,7 @@ mod fixtures;
 mod lint;
 mod needs;
 mod prove;
+mod servers;
 mod shell;
 mod test;
 mod tidy;

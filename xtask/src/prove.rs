@@ -14,12 +14,13 @@ Arguments are passed on to `cargo test`: `cargo xtask prove --test kill`.
 ";
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Failed> {
-    needs::check()?;
+    let servers = needs::meet(workspace)?;
     step(
         workspace
             .cargo(["test", "--profile", "prove"])
             .args(SCOPE)
             .args(arguments)
+            .envs(servers)
             .env("ORDERSHOP_PROVE", "1"),
     )
 }

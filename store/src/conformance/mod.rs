@@ -13,6 +13,8 @@ mod keys;
 mod model;
 mod property;
 mod reads;
+pub mod redis_server;
+pub mod resp_client;
 mod retries;
 mod snapshots;
 
@@ -28,6 +30,7 @@ pub use self::ids::*;
 pub use self::keys::*;
 pub use self::property::*;
 pub use self::reads::*;
+pub use self::redis_server::{Make, RedisServer};
 pub use self::retries::*;
 pub use self::snapshots::*;
 
