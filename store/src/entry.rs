@@ -66,6 +66,21 @@ impl Action {
     }
 }
 
+/// Who wrote an entry, and so what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// An event log such as this one: all is there.
+    Own,
+    /// Another program: there is an event's id and an entity's state, and no more.
+    ///
+    /// Kind and data are empty, the command is nil, the time is that of the id, and the version is 0
+    /// where it is read from a stream: only the entity's history knows how it counts there.
+    Foreign,
+    /// Another program, and so that it cannot be read: the text says why. Nothing but place and
+    /// document is certain; whoever reads on has to tell of it and pass it by.
+    Unreadable(Arc<str>),
+}
+
 /// One event of one entity, as the log holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -99,4 +114,6 @@ pub struct Entry {
     /// Whether it is the last of its transaction: a reader that stops elsewhere has seen a part of
     /// what was written whole.
     pub ends_transaction: bool,
+    /// Who wrote it.
+    pub origin: Origin,
 }

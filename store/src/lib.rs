@@ -3,7 +3,7 @@
 //! An event log holds *topics*; a topic holds four *streams*, one for each [`Action`]; a stream
 //! holds *entries*. An entry is one event of one *entity*, and carries the entity's whole public
 //! state after it. The port is [`EventLog`]; whoever writes to or reads from a log knows nothing
-//! else. The adapter that needs no server is [`embedded`].
+//! else. The adapter that needs no server is [`embedded`]; [`redis`] shares a log with others.
 //!
 //! What every adapter keeps (and `conformance`, the suite behind the feature of that name, proves):
 //!
@@ -23,6 +23,7 @@ mod entry_id;
 mod error;
 mod port;
 mod position;
+pub mod redis;
 mod snapshot;
 mod transaction;
 
@@ -30,9 +31,9 @@ mod transaction;
 pub mod conformance;
 
 pub use blob::{Blob, BlobParts};
-pub use entry::{Action, Entry, Topic};
+pub use entry::{Action, Entry, Origin, Topic};
 pub use entry_id::{EntryId, ParseEntryIdError};
-pub use error::LogError;
+pub use error::{LogError, Loss};
 pub use port::{BoxFuture, EventLog, Page};
 pub use position::{Position, Positions};
 pub use snapshot::EntitySnapshot;

@@ -1,11 +1,17 @@
 //! What is appended: transactions, each accepted or refused whole.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::{Action, EntitySnapshot, EntryId, Position, Topic};
+
+/// More bytes than an event takes beside its texts.
+const EVENT_OVERHEAD_BYTES: usize = 256;
+/// More bytes than a key takes beside its text.
+const KEY_OVERHEAD_BYTES: usize = 32;
 
 /// A key that at most one entity of its topic may hold, such as `order/<id>` in topic `billing`.
 pub type UniqueKey = Arc<str>;
@@ -63,6 +69,39 @@ pub struct Transaction {
     pub claims: Vec<(UniqueKey, Uuid)>,
     /// Keys that the entity gives up; one that it does not hold is left alone.
     pub releases: Vec<(UniqueKey, Uuid)>,
+}
+
+impl Transaction {
+    /// Whether the transaction could be accepted by any log.
+    pub(crate) fn check_form(&self, limit_bytes: usize) -> Result<(), &'static str> {
+        if self.writes.is_empty() {
+            return Err("it has no writes");
+        }
+        let mut entities = HashSet::new();
+        let mut bytes = 0_usize;
+        for write in &self.writes {
+            if write.events.is_empty() {
+                return Err("one of its writes has no events");
+            }
+            if !entities.insert(write.entity_id) {
+                return Err("two of its writes are to the same entity");
+            }
+            for event in &write.events {
+                let texts = [&*event.kind, &*event.document, &*event.data, self.topic.name()];
+                let texts = texts.iter().map(|text| text.len());
+                bytes =
+                    texts.fold(bytes.saturating_add(EVENT_OVERHEAD_BYTES), usize::saturating_add);
+            }
+        }
+        for (key, _) in self.releases.iter().chain(&self.claims) {
+            bytes = bytes.saturating_add(KEY_OVERHEAD_BYTES).saturating_add(key.len());
+        }
+        if bytes > limit_bytes {
+            Err("it has more bytes than the log takes at once")
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// What an append writes in one step: transactions, and what rides along with them.

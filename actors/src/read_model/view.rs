@@ -209,6 +209,8 @@ fn lookup_index(lookup: Lookup) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use ordershop_store::Origin;
+
     use super::*;
 
     /// Makes entries whose ids count up.
@@ -232,6 +234,7 @@ mod tests {
                 document: document.into(),
                 data: "".into(),
                 ends_transaction: true,
+                origin: Origin::Own,
             }
         }
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::codec::{self, CodecError, Format};
-use crate::{Action, EntitySnapshot, Entry, EntryId, Position, Topic, UniqueKey};
+use crate::{Action, EntitySnapshot, Entry, EntryId, Origin, Position, Topic, UniqueKey};
 
 /// The format in which records are written, but those of snapshots.
 pub const FORMAT: Format = Format::new(1);
@@ -161,6 +161,7 @@ impl<'a> EntryRecord<'a> {
             document: self.document.into(),
             data: self.data.into(),
             ends_transaction: self.end.is_some(),
+            origin: Origin::Own,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A batch in the making: which transactions are accepted, each on what the ones before it left.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -12,14 +12,9 @@ use super::index::Indexed;
 use super::record::{CursorRecord, EntryRecord, Record, SnapshotRecord, TransactionEnd};
 use super::shared::{Shared, View};
 use crate::{
-    Committed, CursorName, EntitySnapshot, EntityWrite, Entry, EntryId, LogError, Outcome,
+    Committed, CursorName, EntitySnapshot, EntityWrite, Entry, EntryId, LogError, Origin, Outcome,
     Position, Refusal, Topic, Transaction, UniqueKey,
 };
-
-/// More bytes than a record takes beside its event's texts.
-const EVENT_OVERHEAD_BYTES: usize = 256;
-/// More bytes than a record takes for a key beside its text.
-const KEY_OVERHEAD_BYTES: usize = 32;
 
 /// What is going to be written with the next batch, and will be visible when it is durable.
 #[derive(Debug, Default)]
@@ -60,7 +55,7 @@ impl Staging {
         let Some(topic) = shared.topics.number(transaction.topic.name()) else {
             return Ok(Err(Refusal::Malformed("the log was not opened with its topic")));
         };
-        if let Err(reason) = check_form(transaction, limit_bytes) {
+        if let Err(reason) = transaction.check_form(limit_bytes) {
             return Ok(Err(Refusal::Malformed(reason)));
         }
         for (number, write) in transaction.writes.iter().enumerate() {
@@ -254,6 +249,7 @@ impl Staging {
                     document: Arc::clone(&event.document),
                     data: Arc::clone(&event.data),
                     ends_transaction: false,
+                    origin: Origin::Own,
                 });
                 self.last_id = next_id;
                 next_id = next_id.next();
@@ -278,30 +274,4 @@ impl Staging {
         }
         committed
     }
-}
-
-/// Whether the transaction could be accepted by any log.
-fn check_form(transaction: &Transaction, limit_bytes: usize) -> Result<(), &'static str> {
-    if transaction.writes.is_empty() {
-        return Err("it has no writes");
-    }
-    let mut entities = HashSet::new();
-    let mut bytes = 0_usize;
-    for write in &transaction.writes {
-        if write.events.is_empty() {
-            return Err("one of its writes has no events");
-        }
-        if !entities.insert(write.entity_id) {
-            return Err("two of its writes are to the same entity");
-        }
-        for event in &write.events {
-            let texts = [&*event.kind, &*event.document, &*event.data, transaction.topic.name()];
-            let texts = texts.iter().map(|text| text.len());
-            bytes = texts.fold(bytes.saturating_add(EVENT_OVERHEAD_BYTES), usize::saturating_add);
-        }
-    }
-    for (key, _) in transaction.releases.iter().chain(&transaction.claims) {
-        bytes = bytes.saturating_add(KEY_OVERHEAD_BYTES).saturating_add(key.len());
-    }
-    if bytes > limit_bytes { Err("it has more bytes than the log takes at once") } else { Ok(()) }
 }

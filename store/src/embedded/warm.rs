@@ -66,6 +66,7 @@ mod tests {
             document: "x".repeat(document_bytes).into(),
             data: "".into(),
             ends_transaction: true,
+            origin: crate::Origin::Own,
         })
     }
 

@@ -6,7 +6,7 @@ use ordershop_domain::{
     CustomerFacts, InventoryEvent, Line, Mailbox, Name, OrderEvent, OrderFacts, Pieces, ProductIds,
     RejectReason, Ticket,
 };
-use ordershop_store::{EntryId, Topic};
+use ordershop_store::{EntryId, Origin, Topic};
 
 use super::*;
 
@@ -51,6 +51,7 @@ impl Log {
             document: Arc::from(document),
             data: Arc::from(data),
             ends_transaction: ends,
+            origin: Origin::Own,
         };
         self.complaints.extend(self.audit.take(&entry));
     }
