@@ -32,6 +32,7 @@ use ordershop_supervisors::{
 use uuid::Uuid;
 
 use crate::http::{Gateway, GatewayFuture, HttpServer, HttpServerContext, Limits, Ops};
+use crate::ops::subscribers::{READ_MODEL, Subscriber};
 
 /// How long queries may take to catch up with the log before the server opens.
 const CATCH_UP_TIME: Duration = Duration::from_mins(10);
@@ -49,6 +50,12 @@ const MAX_ENTITIES: usize = 1_000_000;
 const MAX_DRIVERS: usize = 16 * 1024;
 /// How often one restart may follow another.
 const INTENSITY: Intensity = Intensity { restarts: 10, period: Duration::from_secs(10) };
+
+/// The effects: who greets customers, who asks for payment, who sends mails.
+const CRM: Subscriber = Subscriber { name: "crm", topics: &[topics::CUSTOMER, topics::ORDER] };
+const BILLING: Subscriber =
+    Subscriber { name: "billing", topics: &[topics::ORDER, topics::BILLING] };
+const MSG: Subscriber = Subscriber { name: "msg", topics: &[topics::MAIL] };
 
 /// What the tree is built on.
 pub struct Ground {
@@ -195,24 +202,22 @@ impl Parts {
             .intensity(INTENSITY)
             .child({
                 let msg = msg.clone();
-                let topics = [topics::CUSTOMER, topics::ORDER];
-                self.effect(&reader, "crm", &topics, move || Crm(msg.clone()))
+                self.effect(&reader, CRM, move || Crm(msg.clone()))
             })
             .child({
                 let msg = msg.clone();
-                let topics = [topics::ORDER, topics::BILLING];
-                self.effect(&reader, "billing", &topics, move || BillingMails(msg.clone()))
+                self.effect(&reader, BILLING, move || BillingMails(msg.clone()))
             })
             .child({
                 let mail = Arc::clone(mail);
-                self.effect(&reader, "msg", &[topics::MAIL], move || MailSender(Arc::clone(&mail)))
+                self.effect(&reader, MSG, move || MailSender(Arc::clone(&mail)))
             });
         let model = read_model.clone();
         let log = Arc::clone(&self.log);
         let projector = move || model.projector(Arc::clone(&log));
         let (start, batch) = (Start::Beginning, PROJECTION_BATCH);
         let projector_spec =
-            self.subscription(&reader, "read-model", &topics::PUBLIC, (start, batch), projector);
+            self.subscription(&reader, READ_MODEL, &topics::PUBLIC, (start, batch), projector);
         SupervisorSpec::new("readers", Strategy::RestForOne)
             .intensity(INTENSITY)
             .child(reader_spec)
@@ -223,8 +228,7 @@ impl Parts {
     fn effect<H: Handler>(
         &self,
         reader: &ReaderHandle,
-        name: &str,
-        topics: &[Topic],
+        Subscriber { name, topics }: Subscriber,
         handler: impl Fn() -> H + Send + 'static,
     ) -> ChildSpec {
         self.subscription(reader, name, topics, (Start::Cursor, EFFECT_BATCH), handler)
@@ -263,11 +267,16 @@ impl Parts {
         keys: CommandKeys,
         read_model: ReadModel,
     ) -> ChildSpec {
+        let ops = Ops {
+            log: Arc::clone(&self.log),
+            tree: Arc::clone(&self.view),
+            read_model: read_model.clone(),
+            subscribers: &[CRM, BILLING, MSG],
+        };
         let log = Arc::clone(&self.log);
         let gateway = Box::new(move || -> GatewayFuture {
             Box::pin(gateway(Arc::clone(&log), bus.clone(), keys.clone(), read_model.clone()))
         });
-        let ops = Ops { log: Arc::clone(&self.log), tree: Arc::clone(&self.view) };
         let context = HttpServerContext { listener, limits, gateway, ops };
         HttpServer::child(context, cell("http").start_timeout(CATCH_UP_TIME))
     }

@@ -262,6 +262,42 @@ fn order_until_it_is_gone(address: SocketAddr, customer: &str, products: &[Strin
 }
 
 #[test]
+fn the_subscribers_tell_how_far_they_have_come() {
+    let folder = Folder::new();
+    let shop = Shop::start(&folder);
+    let customers: Vec<_> = (0..50)
+        .map(|index| json!({"name": format!("C {index}"), "email": "c@shop.example"}))
+        .collect();
+    let told = |count: usize| {
+        let path = format!("/ops/subscribers?count={count}");
+        json_lines(&String::from_utf8_lossy(&shop.send("GET", &path, None).body))
+    };
+    let of = |lines: &[Value], subscriber: &str, topic: &str| {
+        let found = lines.iter().find(|l| l["subscriber"] == subscriber && l["topic"] == topic);
+        found.unwrap_or_else(|| panic!("no {subscriber} of {topic}: {lines:?}")).clone()
+    };
+    // A cursor is saved a moment after the work is done.
+    support::wait::eventually("crm to have customers before it", || {
+        shop.post("/customers", &json!(customers));
+        let crm = of(&told(10), "crm", "customer");
+        let many = number(&crm["behind"]) == 10 && crm["more"] == true;
+        if many { Ok(()) } else { Err(crm.to_string()) }
+    });
+    let lines = support::wait::eventually("every subscriber to be at the end", || {
+        let lines = told(10);
+        let done = lines.iter().all(|line| number(&line["behind"]) == 0 && line["more"] == false);
+        if done { Ok(lines) } else { Err(format!("{lines:?}")) }
+    });
+    for (subscriber, topic) in [("crm", "customer"), ("msg", "mail"), ("read-model", "customer")] {
+        let line = of(&lines, subscriber, topic);
+        assert_eq!(line["finished"], line["end"], "{line}");
+        assert_ne!(line["end"], "0-0", "{line}");
+    }
+    assert_eq!(of(&lines, "billing", "order")["end"], "0-0", "nothing was ordered");
+    assert_problem(&shop.send("GET", "/ops/subscribers?count=x", None), 400, "a bad count");
+}
+
+#[test]
 fn a_bad_question_gets_a_problem_and_a_page_is_bounded() {
     let folder = Folder::new();
     let shop = Shop::start(&folder);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_web::http::header::HeaderValue;
 use actix_web::{HttpResponse, web};
+use ordershop_actors::read_model::ReadModel;
 use ordershop_store::{EventLog, LogError, Positions, Topic};
 use ordershop_supervisors::TreeView;
 use serde::Deserialize;
@@ -17,6 +18,7 @@ use super::problem::{Kind, Problem};
 use super::traffic::Traffic;
 use crate::ops::moment::Moment;
 use crate::ops::place::{self, Place};
+use crate::ops::subscribers::{self, Subscriber};
 use crate::ops::{client, entry, events, state, tree};
 
 /// What these paths need.
@@ -26,6 +28,10 @@ pub struct Ops {
     pub log: Arc<dyn EventLog>,
     /// The tree of which all this is a part, as soon as it is up.
     pub tree: Arc<OnceLock<TreeView>>,
+    /// What the queries see.
+    pub read_model: ReadModel,
+    /// Who else listens to the log.
+    pub subscribers: &'static [Subscriber],
 }
 
 /// What a client may ask of the list of events.
@@ -111,6 +117,24 @@ pub(super) async fn show_tree(ops: web::Data<Ops>) -> Result<HttpResponse, Probl
     let view = ops.tree.get();
     let view = view.ok_or_else(|| Problem::new(Kind::Unavailable, "the shop is starting"))?;
     let body = tree::to_json(&view.snapshot(tree::NOTABLE).await);
+    Ok(HttpResponse::Ok().content_type("application/x-ndjson").body(body))
+}
+
+/// What a client may ask of the subscribers.
+#[derive(Deserialize)]
+pub(super) struct SubscribersQuery {
+    /// Up to how many entries are counted for each.
+    count: Option<usize>,
+}
+
+/// `GET /ops/subscribers`.
+pub(super) async fn show_subscribers(
+    ops: web::Data<Ops>,
+    query: web::Query<SubscribersQuery>,
+) -> Result<HttpResponse, Problem> {
+    let limit = query.count.unwrap_or(subscribers::COUNTED).clamp(1, subscribers::MAX_COUNTED);
+    let body = subscribers::to_json(&*ops.log, ops.subscribers, &ops.read_model, limit);
+    let body = body.await.map_err(unavailable)?;
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").body(body))
 }
 

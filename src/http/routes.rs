@@ -33,6 +33,7 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
     }));
     app.service(only_get("/ops/events").route(read().to(ops::list_events)));
     app.service(only_get("/ops/tree").route(read().to(ops::show_tree)));
+    app.service(only_get("/ops/subscribers").route(read().to(ops::show_subscribers)));
     app.service(only_get("/ops/state/{topic}/{id}").route(read().to(ops::show_state)));
 
     #[cfg(feature = "faults")]

@@ -3,6 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `events`, `state`, `tree`, `verify` | one command each: options, work, how it is shown |
+//! | `subscribers` | how far each subscriber has come; shown at `/ops/subscribers` alone |
 //! | `source`, `client` | where they read: the running shop over HTTP, or a stopped shop's folder |
 //! | `entry`, `place`, `moment` | the forms in which entries, places and times are told |
 //! | `out` | colours and width on a terminal, plain text in a pipe |
@@ -15,6 +16,7 @@ pub mod out;
 pub mod place;
 pub mod source;
 pub mod state;
+pub mod subscribers;
 pub mod tree;
 pub mod verify;
 

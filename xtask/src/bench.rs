@@ -1,98 +1,123 @@
 //! `cargo xtask bench`: what the shop does in a second, beside the bare thing.
 //!
-//! A measurement is one function that adds rows to a [`Table`]; each row stands beside the bare
-//! operation that bounds it, measured in the same run, because a number alone says more about the
-//! machine than about the shop.
+//! A section is one file and one line in `sections`; it adds rows, each of which stands beside the
+//! bare operation that bounds it, measured in the same run, because a number alone says more about
+//! the machine than about the shop.
 
 #[path = "../../tests/support/http.rs"]
-#[allow(dead_code, reason = "the tests use all of the client, the load generator a part")]
+#[allow(dead_code, reason = "the tests use all of the client, the bench a part")]
 mod http;
 
-mod file;
+mod answer;
+mod duel;
 mod load;
+mod machine;
+mod options;
+mod page;
+#[allow(dead_code, reason = "what sections may need")]
+mod process;
+mod programs;
+#[allow(dead_code, reason = "what sections may need")]
+mod row;
+mod sections;
+#[allow(dead_code, reason = "what sections may need")]
+mod server;
 mod shop;
 mod table;
 
-use std::time::Duration;
+use std::path::PathBuf;
+use std::process::Stdio;
 
-use serde_json::json;
-
-use crate::shell::{Failed, announce, step};
+use crate::shell::Failed;
 use crate::workspace::Workspace;
-use load::{Load, Request};
-use shop::Shop;
-use table::{Table, micros, rate, ratio};
+use machine::Machine;
+use options::Options;
+use programs::Programs;
+use row::Row;
+use sections::{SECTIONS, Section};
+use shop::Folder;
 
-pub(crate) const SUMMARY: &str = "commands and queries per second, beside the bare thing";
+pub(crate) const SUMMARY: &str = "what the shop does in a second, beside the bare thing";
 pub(crate) const HELP: &str = "
-Builds the shop in release, runs it on a new folder inside the target folder (so on a real disk, not
-in memory), with `--mail none`, and measures over HTTP from threads of this program, which share the
-machine with it: each figure is what both together reach.
+Builds everything in release and measures it, section by section. Each figure stands beside the bare
+thing that bounds it, measured in the same run and in turn with it, so that a busy machine slows both.
 
-Beside `POST /customers` stands a bare file append: the bytes that one such command added to the
-log, as many of them in one write and one fdatasync as there are connections.
+  cargo xtask bench                   every section; writes docs/benchmarks.md (about ten minutes)
+  cargo xtask bench http              the sections of one group
+  cargo xtask bench customers --quick a fast look
+
+Sections, by group:
+  http    customers, orders, queries  the shop over HTTP
+
+Options:
+  --seconds N   how long each point is measured on each side [default: 5, with --quick 1]
+  --events N    how many events a large log has [default: 1000000, with --quick 40000]
+  --quick       one short round for each point; the page is not written
+  --json        rows as JSON on stdout, one a line; all else goes to stderr
+
+How it measures: the load generator is one thread of this program; it sends each connection's next
+request when its answer is there, so the rate is what server and generator together reach on this
+machine. Only answers with 200 count. The time after a round until every subscriber has come to the
+log's end is told, and their work counts in the server's CPU time. Latencies are seen by the client.
+Logs are kept below the target folder, on a real disk, and removed at the end.
 ";
 
-/// How many clients ask at once.
-const CONNECTIONS: [usize; 3] = [1, 16, 64];
-
-/// How long one row is measured, after its warm-up.
-const MEASURED: Duration = Duration::from_secs(5);
-
-pub(crate) fn run(workspace: &Workspace, _arguments: &[String]) -> Result<(), Failed> {
-    step(&mut workspace.cargo(["build", "--release", "--package", "ordershop"]))?;
-    let target = workspace.target_folder()?;
-    let shop = Shop::start(&target.join("release/ordershop"), &target.join("bench"))?;
-
-    announce("measuring");
-    let mut commands = Table::new(&[
-        "POST /customers",
-        "1/s",
-        "p50 µs",
-        "p99 µs",
-        "log bytes each",
-        "bare append 1/s",
-        "of bare",
-    ]);
-    for connections in CONNECTIONS {
-        measure_commands(&shop, connections, &mut commands)?;
-    }
-    let mut queries = Table::new(&["GET /customer/{id}", "1/s", "p50 µs", "p99 µs"]);
-    for connections in CONNECTIONS {
-        measure_queries(&shop, connections, &mut queries)?;
-    }
-    println!("\n{commands}\n{queries}");
-    shop.stop()
+/// What a section needs.
+struct Bench<'a> {
+    workspace: &'a Workspace,
+    options: &'a Options,
+    /// Where logs and the like are kept: a folder on a real disk.
+    scratch: PathBuf,
 }
 
-fn measure_commands(shop: &Shop, connections: usize, table: &mut Table) -> Result<(), Failed> {
-    let customer = json!({"name": "Ada Lovelace", "email": "ada@example.org"});
-    let before = shop.log_bytes()?;
-    let load =
-        Load::run(shop.address(), connections, MEASURED, &Request::post("/customers", customer))?;
-    let each = (shop.log_bytes()? - before) / load.sent().max(1);
-    let bare = file::appends_per_second(shop.folder(), each, connections, MEASURED / 5)?;
-    table.row(&[
-        &format!("{connections} connections"),
-        &rate(load.per_second()),
-        &micros(load.quantile(0.5)),
-        &micros(load.quantile(0.99)),
-        &each.to_string(),
-        &rate(bare),
-        &ratio(load.per_second(), bare),
-    ]);
+impl Bench<'_> {
+    /// An empty folder that goes with the value.
+    fn folder(&self, name: &str) -> Result<Folder, Failed> {
+        Folder::new(self.scratch.join(name))
+    }
+
+    /// The shop, and the bare server. Both are built at once: apart they would not share all of what
+    /// they are made of.
+    fn programs(&self) -> Result<Programs, Failed> {
+        let what = ["--package", "ordershop", "--bins", "--bench", "bare_http"];
+        Programs::build(self.workspace, &what)
+    }
+}
+
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Failed> {
+    let options = Options::parse(arguments)?;
+    if cfg!(debug_assertions) {
+        return run_optimised(workspace, arguments);
+    }
+    let scratch = Folder::new(workspace.target_folder()?.join("bench"))?;
+    let bench = Bench { workspace, options: &options, scratch: scratch.path().to_owned() };
+    let machine = Machine::look(workspace, scratch.path())?;
+    eprintln!("{machine}");
+    let mut measured: Vec<(&Section, Vec<Row>)> = Vec::new();
+    for section in SECTIONS.iter().filter(|section| options.wants(section.name, section.group)) {
+        eprintln!("\n==> {}", section.name);
+        let mut rows = Vec::new();
+        let done = (section.run)(&bench, &mut rows);
+        if options.json {
+            for row in &rows {
+                println!("{}", row.to_json());
+            }
+        } else {
+            println!("\n{}", table::plain(&rows));
+        }
+        done?;
+        measured.push((section, rows));
+    }
+    if options.sections.is_empty() && !options.quick {
+        page::write(workspace.root(), &machine, &measured)?;
+    }
     Ok(())
 }
 
-fn measure_queries(shop: &Shop, connections: usize, table: &mut Table) -> Result<(), Failed> {
-    let id = shop.create("/customer", &json!({"name": "Ada", "email": "ada@example.org"}))?;
-    let request = Request::get(&format!("/customer/{id}"));
-    let load = Load::run(shop.address(), connections, MEASURED, &request)?;
-    table.row(&[
-        &format!("{connections} connections"),
-        &rate(load.per_second()),
-        &micros(load.quantile(0.5)),
-        &micros(load.quantile(0.99)),
-    ]);
-    Ok(())
+/// A load generator that is not optimised would measure itself.
+fn run_optimised(workspace: &Workspace, arguments: &[String]) -> Result<(), Failed> {
+    eprintln!("==> building xtask in release");
+    let chore = ["run", "--release", "--quiet", "--package", "xtask", "--", "bench"];
+    let status = workspace.cargo(chore).args(arguments).stdin(Stdio::null()).status()?;
+    if status.success() { Ok(()) } else { Err(Failed::because("see above")) }
 }

@@ -61,7 +61,7 @@ pub(crate) fn runs(program: &str, arguments: &[&str]) -> bool {
 }
 
 /// The command as a person would type it, with the environment that the chore adds.
-fn show(command: &Command) -> String {
+pub(crate) fn show(command: &Command) -> String {
     let mut words: Vec<String> = command
         .get_envs()
         .filter_map(|(name, value)| {

@@ -1,93 +1,92 @@
-//! A load generator: some connections, each of which sends its next request when it has its answer.
+//! A load generator: one thread, some connections, each of which sends its next request when it has
+//! its answer.
+//!
+//! It shares the machine with the server, so it does as little as can be: requests are made before,
+//! one poll serves all connections, and of an answer only status and end are read.
 
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
 
-use super::http::Client;
+use super::answer::Answer;
+use super::process;
 use crate::shell::Failed;
 
 /// How long the connections run before anything counts.
-const WARM_UP: Duration = Duration::from_millis(500);
+const WARM_UP: Duration = Duration::from_millis(400);
+/// How long nobody may be answered.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How much is read at once.
+const READ_BYTES: usize = 128 * 1024;
 
-/// The request that a load repeats.
-pub(super) struct Request {
-    method: &'static str,
-    path: String,
-    body: Option<Value>,
-}
-
-impl Request {
-    /// A query.
-    pub(super) fn get(path: &str) -> Self {
-        Self { method: "GET", path: path.to_owned(), body: None }
-    }
-
-    /// A command.
-    pub(super) fn post(path: &str, body: Value) -> Self {
-        Self { method: "POST", path: path.to_owned(), body: Some(body) }
-    }
-}
-
-/// What a load measured.
+/// What is sent, over how many connections; the requests are taken in turn, over and over.
 pub(super) struct Load {
-    /// Each answer's time from request to last byte, rising.
+    pub(super) connections: usize,
+    pub(super) requests: Vec<Vec<u8>>,
+}
+
+/// What one round measured.
+pub(super) struct Round {
+    /// Each good answer's time from request to last byte, rising.
     latencies: Vec<Duration>,
     measured: Duration,
-    /// All requests, those of the warm-up included.
-    sent: u64,
+    /// Answers with 200, those of the warm-up included.
+    pub(super) answered: u64,
+    /// Answers with 503, likewise.
+    pub(super) refused: u64,
+    /// What part of one core the generator took.
+    pub(super) client_share: f64,
+}
+
+/// A query.
+pub(super) fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes()
+}
+
+/// A command.
+pub(super) fn post(path: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
 }
 
 impl Load {
-    /// Repeats a request on so many connections; an answer other than 200 ends the measurement.
-    pub(super) fn run(
-        address: SocketAddr,
-        connections: usize,
-        measured: Duration,
-        request: &Request,
-    ) -> Result<Self, Failed> {
+    /// Sends for so long, after a warm-up; an answer other than 200 and 503 ends it.
+    pub(super) fn run(&self, address: SocketAddr, measured: Duration) -> Result<Round, Failed> {
+        let cpu = process::own_cpu();
         let start = Instant::now() + WARM_UP;
-        let end = start + measured;
-        let results: Vec<Result<(Vec<Duration>, u64), Failed>> = thread::scope(|scope| {
-            let clients: Vec<_> = (0..connections)
-                .map(|_| scope.spawn(move || repeat(address, start, end, request)))
-                .collect();
-            clients
-                .into_iter()
-                .map(|client| {
-                    client.join().unwrap_or_else(|_| Err(Failed::because("a client panicked")))
-                })
-                .collect()
-        });
-        let mut load = Self { latencies: Vec::new(), measured, sent: 0 };
-        for result in results {
-            let (latencies, sent) = result?;
-            load.latencies.extend(latencies);
-            load.sent += sent;
+        let mut run = Run::open(self, address, start, start + measured)?;
+        while run.in_flight > 0 {
+            run.turn()?;
         }
-        load.latencies.sort_unstable();
-        Ok(load)
+        let Run { mut latencies, answered, refused, .. } = run;
+        latencies.sort_unstable();
+        let spent = process::own_cpu().zip(cpu).map(|(after, before)| after.saturating_sub(before));
+        let client_share =
+            spent.unwrap_or_default().as_secs_f64() / (measured + WARM_UP).as_secs_f64();
+        Ok(Round { latencies, measured, answered, refused, client_share })
     }
+}
 
-    /// Answers in a second of the measured time.
+impl Round {
+    /// Good answers in a second of the measured time.
+    #[expect(clippy::cast_precision_loss, reason = "a rate needs no more precision")]
     pub(super) fn per_second(&self) -> f64 {
-        u32::try_from(self.latencies.len()).map_or(f64::INFINITY, f64::from)
-            / self.measured.as_secs_f64()
+        self.latencies.len() as f64 / self.measured.as_secs_f64()
     }
 
-    /// How many requests were sent in all.
-    pub(super) fn sent(&self) -> u64 {
-        self.sent
-    }
-
-    /// The time within which this part of the answers came; 0.99 is the p99.
-    #[allow(
+    /// The time within which this part of the good answers came; 0.99 is the p99.
+    #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
         clippy::cast_sign_loss,
-        reason = "the index is below the length, and a measurement holds far fewer than 2^52 answers"
+        reason = "the index is below the length, and a round holds far fewer than 2^52 answers"
     )]
     pub(super) fn quantile(&self, part: f64) -> Duration {
         let index = (self.latencies.len() as f64 * part) as usize;
@@ -96,33 +95,132 @@ impl Load {
     }
 }
 
-fn repeat(
-    address: SocketAddr,
+/// A connection that waits for the answer to its request.
+struct Connection {
+    stream: TcpStream,
+    answer: Answer,
+    asked: Instant,
+}
+
+/// A load at work.
+struct Run<'a> {
+    load: &'a Load,
+    poll: Poll,
+    events: Events,
+    connections: Vec<Connection>,
+    buffer: Vec<u8>,
     start: Instant,
     end: Instant,
-    request: &Request,
-) -> Result<(Vec<Duration>, u64), Failed> {
-    let mut client = Client::new(address);
-    let mut latencies = Vec::new();
-    let mut sent = 0;
-    loop {
-        let asked = Instant::now();
-        if asked >= end {
-            return Ok((latencies, sent));
+    sent: usize,
+    in_flight: usize,
+    latencies: Vec<Duration>,
+    answered: u64,
+    refused: u64,
+}
+
+impl<'a> Run<'a> {
+    fn open(
+        load: &'a Load,
+        address: SocketAddr,
+        start: Instant,
+        end: Instant,
+    ) -> Result<Self, Failed> {
+        let poll = Poll::new()?;
+        let mut connections = Vec::with_capacity(load.connections);
+        for number in 0..load.connections {
+            let stream = std::net::TcpStream::connect(address)?;
+            stream.set_nodelay(true)?;
+            stream.set_nonblocking(true)?;
+            let mut stream = TcpStream::from_std(stream);
+            poll.registry().register(&mut stream, Token(number), Interest::READABLE)?;
+            let (answer, asked) = (Answer::default(), Instant::now());
+            connections.push(Connection { stream, answer, asked });
         }
-        let answer = client.send(request.method, &request.path, request.body.as_ref())?;
-        sent += 1;
-        if answer.status != 200 {
-            return Err(Failed::because(format!(
-                "{} {} was answered with {}",
-                request.method,
-                request.path,
-                answer.shown()
-            )));
+        let mut run = Self {
+            load,
+            poll,
+            events: Events::with_capacity(load.connections),
+            connections,
+            buffer: vec![0; READ_BYTES],
+            start,
+            end,
+            sent: 0,
+            in_flight: 0,
+            latencies: Vec::new(),
+            answered: 0,
+            refused: 0,
+        };
+        (0..load.connections).try_for_each(|number| run.ask(number))?;
+        Ok(run)
+    }
+
+    /// Sends the next request over that connection.
+    fn ask(&mut self, number: usize) -> Result<(), Failed> {
+        let request = &self.load.requests[self.sent % self.load.requests.len()];
+        let connection = &mut self.connections[number];
+        connection.asked = Instant::now();
+        // It has nothing else in flight, and a request is far smaller than a socket's buffer.
+        let written = connection.stream.write(request)?;
+        if written < request.len() {
+            return Err(Failed::because("a socket did not take a whole request"));
         }
-        let answered = Instant::now();
-        if asked >= start && answered < end {
-            latencies.push(answered - asked);
+        self.sent += 1;
+        self.in_flight += 1;
+        Ok(())
+    }
+
+    /// Waits for answers, and takes in those that came.
+    fn turn(&mut self) -> Result<(), Failed> {
+        let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        match self.poll.poll(&mut events, Some(PATIENCE)) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            polled => polled?,
         }
+        if events.is_empty() {
+            return Err(Failed::because("no answer came for 20 seconds"));
+        }
+        for event in &events {
+            self.read(event.token().0)?;
+        }
+        self.events = events;
+        Ok(())
+    }
+
+    fn read(&mut self, number: usize) -> Result<(), Failed> {
+        loop {
+            let connection = &mut self.connections[number];
+            let count = match connection.stream.read(&mut self.buffer) {
+                Ok(0) => return Err(Failed::because("the server closed a connection")),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let taken = connection.answer.take(&self.buffer[..count]);
+            let status = taken.map_err(|_| Failed::because("a server answers no HTTP"))?;
+            if let Some(status) = status {
+                // Behind a whole answer nothing comes before the next request, so the socket need
+                // not be asked again.
+                return self.answered(number, status);
+            }
+        }
+    }
+
+    fn answered(&mut self, number: usize, status: u16) -> Result<(), Failed> {
+        let (asked, now) = (self.connections[number].asked, Instant::now());
+        self.in_flight -= 1;
+        match status {
+            200 => {
+                self.answered += 1;
+                if asked >= self.start && now < self.end {
+                    self.latencies.push(now - asked);
+                }
+            }
+            503 => self.refused += 1,
+            other => {
+                return Err(Failed::because(format!("a request was answered with {other}")));
+            }
+        }
+        if now < self.end { self.ask(number) } else { Ok(()) }
     }
 }

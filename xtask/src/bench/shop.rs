@@ -1,98 +1,146 @@
-//! A release build of the shop, on a folder that is removed with it.
+//! The shop that is measured: a release build of it, with all its subscribers.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::http::Client;
-use crate::shell::{Failed, announce};
+use super::programs::Programs;
+use super::server::Server;
+use crate::shell::Failed;
+
+/// How long subscribers may take to come to the end of the log.
+const PATIENCE: Duration = Duration::from_mins(10);
+/// How long it is between two looks at how far they are.
+const POLL: Duration = Duration::from_millis(20);
+/// Up to how many entries are counted that a subscriber has before it.
+const COUNTED: u64 = 1_000_000;
+/// How many entities one request creates.
+const BATCH: usize = 1_000;
 
 /// A running shop.
 pub(super) struct Shop {
-    process: Child,
-    address: SocketAddr,
-    folder: PathBuf,
+    pub(super) server: Server,
+}
+
+/// How far the subscribers were behind at the end of a load, and how long they took to catch up.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lag {
+    /// How many entries each had before it, by name.
+    pub(super) behind: Vec<(String, u64)>,
+    pub(super) drained_in: Duration,
+}
+
+impl Lag {
+    /// All of them together.
+    pub(super) fn entries(&self) -> u64 {
+        self.behind.iter().map(|(_, entries)| entries).sum()
+    }
 }
 
 impl Shop {
-    /// Starts the program on an empty folder and waits until it serves.
-    pub(super) fn start(program: &Path, folder: &Path) -> Result<Self, Failed> {
-        if folder.exists() {
-            fs::remove_dir_all(folder)?;
+    /// Starts the program on the log in a folder and waits until it serves.
+    pub(super) fn start(programs: &Programs, log: &Path) -> Result<Self, Failed> {
+        let server = Server::start(
+            Command::new(programs.named("ordershop")?)
+                .args(["serve", "--http", "127.0.0.1:0", "--mail", "none", "--store"])
+                .arg(format!("embedded:{}", log.display())),
+        )?;
+        Ok(Self { server })
+    }
+
+    /// The body of the answer to a query.
+    pub(super) fn get(&self, path: &str) -> Result<Vec<u8>, Failed> {
+        let answer = Client::new(self.server.address()).send("GET", path, None)?;
+        if answer.status == 200 {
+            Ok(answer.body)
+        } else {
+            Err(Failed::because(format!("GET {path}: {}", answer.shown())))
         }
-        fs::create_dir_all(folder)?;
-        announce(&format!("{} serve --store embedded:{}", program.display(), folder.display()));
-        let mut process = Command::new(program)
-            .args(["serve", "--http", "127.0.0.1:0", "--mail", "none", "--store"])
-            .arg(format!("embedded:{}", folder.join("log").display()))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut lines =
-            process.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines);
-        let address = lines.find_map(|line| address_in(&line.ok()?));
-        let mut shop =
-            Self { process, address: SocketAddr::from(([0; 4], 0)), folder: folder.to_owned() };
-        // From here on, a failure ends the process, since the shop is dropped.
-        shop.address = address.ok_or_else(|| Failed::because("the shop did not start"))?;
-        // What it prints later must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Ok(shop)
     }
 
-    /// Where it serves.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    /// Creates entities, many with each request, and gives back their ids.
+    pub(super) fn create(&self, path: &str, entities: &[Value]) -> Result<Vec<String>, Failed> {
+        let mut client = Client::new(self.server.address());
+        let mut ids = Vec::with_capacity(entities.len());
+        for batch in entities.chunks(BATCH) {
+            let answer = client.send("POST", path, Some(&json!(batch)))?;
+            let created: Vec<String> = serde_json::from_slice(&answer.body)
+                .ok()
+                .filter(|_| answer.status == 200)
+                .ok_or_else(|| Failed::because(format!("POST {path}: {}", answer.shown())))?;
+            ids.extend(created);
+        }
+        Ok(ids)
     }
 
-    /// A folder on the disk that it writes to.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
+    /// Looks how far the subscribers are behind, and waits until they are not.
+    pub(super) fn drain(&self) -> Result<Lag, Failed> {
+        let begun = Instant::now();
+        let behind = self.behind(COUNTED)?;
+        while self.behind(1)?.iter().any(|(_, entries)| *entries > 0) {
+            if begun.elapsed() > PATIENCE {
+                return Err(Failed::because("the subscribers do not come to the log's end"));
+            }
+            pause(POLL);
+        }
+        Ok(Lag { behind, drained_in: begun.elapsed() })
     }
 
-    /// How many bytes its log has.
-    pub(super) fn log_bytes(&self) -> Result<u64, Failed> {
-        let mut bytes = 0;
-        for entry in fs::read_dir(self.folder.join("log"))? {
-            let entry = entry?;
-            if entry.path().extension().is_some_and(|extension| extension == "log") {
-                bytes += entry.metadata()?.len();
+    /// How many entries each subscriber has before it, counted up to a limit in each topic.
+    fn behind(&self, count: u64) -> Result<Vec<(String, u64)>, Failed> {
+        let body = self.get(&format!("/ops/subscribers?count={count}"))?;
+        let mut behind: Vec<(String, u64)> = Vec::new();
+        for line in String::from_utf8_lossy(&body).lines() {
+            let line: Value = serde_json::from_str(line)
+                .map_err(|error| Failed::because(format!("/ops/subscribers: {error}")))?;
+            let name = line["subscriber"].as_str().unwrap_or_default();
+            let entries = line["behind"].as_u64().unwrap_or_default();
+            match behind.iter_mut().find(|(found, _)| found == name) {
+                Some((_, all)) => *all += entries,
+                None => behind.push((name.to_owned(), entries)),
             }
         }
-        Ok(bytes)
-    }
-
-    /// Creates one entity and gives back its id.
-    pub(super) fn create(&self, path: &str, entity: &Value) -> Result<String, Failed> {
-        let answer = Client::new(self.address).send("POST", path, Some(entity))?;
-        let ids: Vec<String> = serde_json::from_slice(&answer.body).unwrap_or_default();
-        ids.into_iter()
-            .next()
-            .ok_or_else(|| Failed::because(format!("POST {path}: {}", answer.shown())))
-    }
-
-    /// Ends the shop and removes its folder.
-    pub(super) fn stop(mut self) -> Result<(), Failed> {
-        self.process.kill()?;
-        self.process.wait()?;
-        Ok(fs::remove_dir_all(&self.folder)?)
+        if behind.is_empty() {
+            return Err(Failed::because("the shop names no subscribers"));
+        }
+        Ok(behind)
     }
 }
 
-impl Drop for Shop {
+/// The bare server; each file of the folder is what it answers to `GET /fixed/NAME`.
+pub(super) fn bare(programs: &Programs, fixed: &Path) -> Result<Server, Failed> {
+    Server::start(Command::new(programs.named("bare_http")?).arg(fixed))
+}
+
+/// A log's folder that is removed with this value.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// An empty folder; one that an earlier run left there is removed.
+    pub(super) fn new(path: PathBuf) -> Result<Self, Failed> {
+        if path.exists() {
+            std::fs::remove_dir_all(&path)?;
+        }
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
     fn drop(&mut self) {
-        // Both fail harmlessly when it has been stopped already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        // What cannot be removed now is removed by the next run.
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// The address in a line that holds `http://ADDRESS`.
-fn address_in(line: &str) -> Option<SocketAddr> {
-    let (_, address) = line.split_once("http://")?;
-    address.split([' ', '/']).next()?.parse().ok()
+#[expect(clippy::disallowed_methods, reason = "it is the pause between two looks at a state")]
+fn pause(duration: Duration) {
+    std::thread::sleep(duration);
 }

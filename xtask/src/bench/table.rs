@@ -1,61 +1,123 @@
-//! A plain table: the first column to the left, numbers to the right.
+//! Rows as a table, for a terminal and for the page.
 
-use std::fmt;
-use std::time::Duration;
+use super::row::{Aim, Row, Unit};
 
-/// Rows under a head, printed with columns as wide as their widest cell.
-pub(super) struct Table {
-    rows: Vec<Vec<String>>,
-}
+/// What one cell of a column says of a row.
+type Cell = fn(&Row) -> String;
 
-impl Table {
-    /// A table with this head and no rows.
-    pub(super) fn new(head: &[&str]) -> Self {
-        let mut table = Self { rows: Vec::new() };
-        table.row(head);
-        table
-    }
+/// The columns; one in which no row has anything is left out.
+const COLUMNS: [(&str, Cell); 9] = [
+    ("what", |row| row.what.clone()),
+    ("ours", |row| figure(row.ours, row.unit)),
+    ("bare", |row| row.bare.map(|bare| figure(bare, row.unit)).unwrap_or_default()),
+    ("ratio", |row| row.ratio().map(|ratio| format!("{ratio:.2}")).unwrap_or_default()),
+    ("p50 µs", |row| micros(row.p50)),
+    ("p99 µs", |row| micros(row.p99)),
+    ("CPU µs", |row| micros(row.cpu)),
+    ("bare CPU", |row| micros(row.bare_cpu)),
+    ("aim", aim),
+];
 
-    /// Adds a row; it should have as many cells as the head.
-    pub(super) fn row(&mut self, cells: &[&str]) {
-        self.rows.push(cells.iter().map(|cell| (*cell).to_owned()).collect());
-    }
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
-        let widths: Vec<usize> = (0..columns)
-            .map(|column| {
-                let cells = self.rows.iter().filter_map(|row| row.get(column));
-                cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
-            })
-            .collect();
-        for (index, row) in self.rows.iter().enumerate() {
-            write_row(f, row, &widths)?;
-            if index == 0 {
-                let rule: usize = widths.iter().map(|width| width + 2).sum();
-                writeln!(f, "{}", "-".repeat(rule - 2))?;
-            }
+/// A table for a terminal: the first column to the left, the others to the right, notes below.
+pub(super) fn plain(rows: &[Row]) -> String {
+    let cells = cells(rows);
+    let columns = cells.first().map_or(0, Vec::len);
+    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for (index, row) in cells.iter().enumerate() {
+        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+            let cell = match column {
+                0 => format!("{cell:width$}"),
+                _ => format!("  {cell:>width$}"),
+            };
+            text.push_str(&cell);
         }
-        Ok(())
-    }
-}
-
-fn write_row(f: &mut fmt::Formatter<'_>, row: &[String], widths: &[usize]) -> fmt::Result {
-    for (column, (cell, &width)) in row.iter().zip(widths).enumerate() {
-        if column == 0 {
-            write!(f, "{cell:width$}")?;
-        } else {
-            write!(f, "  {cell:>width$}")?;
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        if index == 0 {
+            let rule: usize = widths.iter().map(|width| width + 2).sum();
+            text.push_str(&"-".repeat(rule.saturating_sub(2)));
+            text.push('\n');
         }
     }
-    writeln!(f)
+    text.push_str(&notes(rows, "  "));
+    text
 }
 
-/// A count per second, with thousands apart.
-pub(super) fn rate(per_second: f64) -> String {
-    let digits = format!("{per_second:.0}");
+/// The same as Markdown.
+pub(super) fn markdown(rows: &[Row]) -> String {
+    let mut text = String::new();
+    for (index, row) in cells(rows).iter().enumerate() {
+        text.extend(["| ", &row.join(" | "), " |\n"]);
+        if index == 0 {
+            let rules = (0..row.len()).map(|column| if column == 0 { "---" } else { "---:" });
+            text.extend(["|", &rules.collect::<Vec<_>>().join("|"), "|\n"]);
+        }
+    }
+    let notes = notes(rows, "- ");
+    if !notes.is_empty() {
+        text.push('\n');
+        text.push_str(&notes);
+    }
+    text
+}
+
+/// The head and all rows, without the columns that are empty.
+fn cells(rows: &[Row]) -> Vec<Vec<String>> {
+    let used: Vec<_> =
+        COLUMNS.iter().filter(|(_, cell)| rows.iter().any(|row| !cell(row).is_empty())).collect();
+    let head = used.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let rows = rows.iter().map(|row| used.iter().map(|(_, cell)| cell(row)).collect());
+    std::iter::once(head).chain(rows).collect()
+}
+
+/// Each note with the rows that have it.
+fn notes(rows: &[Row], mark: &str) -> String {
+    let mut lines = String::new();
+    for row in rows {
+        for note in &row.notes {
+            lines.extend([mark, &row.what, ": ", note, "\n"]);
+        }
+    }
+    lines
+}
+
+fn aim(row: &Row) -> String {
+    let Some(aim) = row.aim else { return String::new() };
+    let aim = match aim {
+        Aim::Ratio(least) => format!("{least} of bare"),
+        Aim::AtLeast(least) => format!(">= {}", figure(least, row.unit)),
+        Aim::Below(most) => format!("< {}", figure(most, row.unit)),
+        Aim::P99(most) => format!("p99 < {}", figure(most, Unit::Micros)),
+    };
+    match row.reached() {
+        Some(true) => format!("{aim}: yes"),
+        Some(false) => format!("{aim}: no"),
+        None => aim,
+    }
+}
+
+fn micros(micros: Option<f64>) -> String {
+    micros
+        .map(|micros| if micros < 9.95 { format!("{micros:.1}") } else { whole(micros) })
+        .unwrap_or_default()
+}
+
+/// A figure with its unit.
+fn figure(figure: f64, unit: Unit) -> String {
+    match unit {
+        Unit::PerSecond => format!("{}/s", whole(figure)),
+        Unit::Seconds => format!("{figure:.2} s"),
+        Unit::Micros | Unit::Bytes | Unit::Mebibytes => {
+            format!("{} {}", whole(figure), unit.name())
+        }
+    }
+}
+
+/// A whole number, with thousands apart.
+pub(super) fn whole(number: f64) -> String {
+    let digits = format!("{number:.0}");
     let mut shown = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
@@ -66,36 +128,45 @@ pub(super) fn rate(per_second: f64) -> String {
     shown
 }
 
-/// A duration in whole microseconds.
-pub(super) fn micros(duration: Duration) -> String {
-    duration.as_micros().to_string()
-}
-
-/// What part of the bare figure was reached.
-pub(super) fn ratio(reached: f64, bare: f64) -> String {
-    format!("{:.3}", reached / bare)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn rows() -> [Row; 2] {
+        let mut fast = Row::new("fast", 1_234_567.8, Unit::PerSecond);
+        fast.bare = Some(2_000_000.0);
+        fast.aim = Some(Aim::Ratio(0.5));
+        let mut slow = Row::new("slow one", 1.5, Unit::Seconds);
+        slow.notes.push("it rained".to_owned());
+        [fast, slow]
+    }
+
     #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let mut table = Table::new(&["what", "1/s"]);
-        table.row(&["a", &rate(1_234_567.8)]);
+    fn columns_are_as_wide_as_their_widest_cell_and_never_empty() {
         assert_eq!(
-            table.to_string(),
-            "what        1/s\n\
-             ---------------\n\
-             a     1,234,568\n"
+            plain(&rows()),
+            "what             ours         bare  ratio               aim\n\
+             -----------------------------------------------------------\n\
+             fast      1,234,568/s  2,000,000/s   0.62  0.5 of bare: yes\n\
+             slow one       1.50 s\n  \
+               slow one: it rained\n"
         );
     }
 
     #[test]
-    fn a_rate_has_its_thousands_apart() {
-        assert_eq!(rate(0.4), "0");
-        assert_eq!(rate(999.0), "999");
-        assert_eq!(rate(12_345.0), "12,345");
+    fn markdown_has_the_same_cells() {
+        assert_eq!(
+            markdown(&rows()),
+            "| what | ours | bare | ratio | aim |\n|---|---:|---:|---:|---:|\n\
+             | fast | 1,234,568/s | 2,000,000/s | 0.62 | 0.5 of bare: yes |\n\
+             | slow one | 1.50 s |  |  |  |\n\n- slow one: it rained\n"
+        );
+    }
+
+    #[test]
+    fn a_number_has_its_thousands_apart() {
+        assert_eq!(whole(0.4), "0");
+        assert_eq!(whole(999.0), "999");
+        assert_eq!(whole(12_345.0), "12,345");
     }
 }
