@@ -1,39 +1,42 @@
-//! How fast the embedded log appends, next to a bare file with the same writes and fdatasyncs.
+//! How fast the embedded log appends, beside a bare file with the same bytes, writes and fdatasyncs.
 //!
-//! `cargo run --release -p ordershop-store --example append_rate -- <folder> <events>`
+//! `cargo run --release -p ordershop-store --example append_rate -- FOLDER [SECONDS] [ROUNDS]`
+//!
+//! One batch goes out after the other, as the journal sends them; making a batch is not measured. The
+//! log and the bare file take turns. Each line of the output is a JSON object with a batch size's
+//! medians.
 #![expect(clippy::print_stdout, reason = "it is a program that tells figures")]
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ordershop_store::embedded::{Embedded, Options};
-use ordershop_store::{
-    Action, Batch, EntityWrite, EventLog, NewEvent, Positions, Topic, Transaction,
-};
+use ordershop_store::{Action, Batch, EntityWrite, EventLog, NewEvent, Topic, Transaction};
 use uuid::Uuid;
 
 type Failure = Box<dyn std::error::Error>;
 
 const TOPIC: Topic = Topic::new("order");
-const EVENTS_PER_BATCH: u64 = 128;
-/// What an event of these runs takes in the log's file, headers included.
-const EVENT_BYTES: usize = 320;
-/// What of that is not its document.
-const OVERHEAD_BYTES: usize = 180;
-/// How many appenders of single events there are in the second run.
-const APPENDERS: u64 = 256;
+/// How many events one append has.
+const BATCHES: [u64; 4] = [1, 16, 128, 1_024];
+/// How many bytes an event's document has, about as many as an order's.
+const DOCUMENT_BYTES: usize = 140;
+/// How many events an entity has.
+const EVENTS_PER_ENTITY: u64 = 4;
+/// How long each batch size is measured on each side, and in how many rounds.
+const SECONDS: f64 = 5.0;
+const ROUNDS: u32 = 3;
 
 fn transaction(number: u64) -> Transaction {
-    let entity_id = Uuid::from_u128(u128::from(number / 4) << 64 | 0x5bd1_e995);
+    let entity_id = Uuid::from_u128(u128::from(number / EVENTS_PER_ENTITY) << 64 | 0x5bd1_e995);
     let event = NewEvent {
         action: Action::Created,
         event_id: Uuid::from_u128(u128::from(number)),
         kind: "OrderPlaced".into(),
         schema: 1,
-        document: "x".repeat(EVENT_BYTES - OVERHEAD_BYTES).into(),
+        document: "x".repeat(DOCUMENT_BYTES).into(),
         data: "{}".into(),
     };
     Transaction {
@@ -42,7 +45,7 @@ fn transaction(number: u64) -> Transaction {
         cause: None,
         writes: vec![EntityWrite {
             entity_id,
-            expected: number % 4,
+            expected: number % EVENTS_PER_ENTITY,
             last_event: None,
             events: vec![event],
         }],
@@ -51,109 +54,123 @@ fn transaction(number: u64) -> Transaction {
     }
 }
 
-fn tell(what: &str, events: u64, took: Duration) {
-    let seconds = took.as_secs_f64();
+/// What is appended to, and what was.
+struct Run {
+    log: Embedded,
+    folder: PathBuf,
+    /// The number of the next event.
+    next: u64,
+}
+
+/// What one round of one side did, and how long it took.
+struct Round {
+    events: u64,
+    took: Duration,
+}
+
+impl Round {
     #[expect(clippy::cast_precision_loss, reason = "a rate needs no more precision")]
-    let rate = events as f64 / seconds;
-    println!("{what:<40} {events:>9} events in {seconds:>7.3} s: {rate:>9.0} events/s");
-}
-
-fn bare_file(folder: &Path, events: u64, bytes_per_event: usize) -> Result<(), Failure> {
-    let path = folder.join("bare");
-    let mut file = File::create(&path)?;
-    let batch = vec![b'x'; bytes_per_event * usize::try_from(EVENTS_PER_BATCH)?];
-    let start = Instant::now();
-    for _ in 0..events / EVENTS_PER_BATCH {
-        file.write_all(&batch)?;
-        file.sync_data()?;
+    fn per_second(&self) -> f64 {
+        self.events as f64 / self.took.as_secs_f64()
     }
-    tell("bare file, batches of 128", events, start.elapsed());
-    fs::remove_file(path)?;
-    Ok(())
 }
 
-async fn batches(log: &Embedded, events: u64) -> Result<(), Failure> {
-    let batch = |first: u64| Batch {
-        transactions: (first..first + EVENTS_PER_BATCH).map(transaction).collect(),
-        ..Batch::default()
-    };
-    let start = Instant::now();
-    for first in (0..events).step_by(usize::try_from(EVENTS_PER_BATCH)?) {
-        if log.append(batch(first)).await?.iter().any(Result::is_err) {
-            return Err("an event was refused".into());
+impl Run {
+    fn open(folder: &Path) -> Result<Self, Failure> {
+        fs::create_dir_all(folder)?;
+        let log = Embedded::open(folder.join("log"), &[TOPIC], Options::default())?;
+        if log.opened().entries > 0 {
+            return Err("the folder holds a log; name another".into());
         }
+        Ok(Self { log, folder: folder.to_owned(), next: 0 })
     }
-    tell("log, batches of 128, one after the other", events, start.elapsed());
-    Ok(())
-}
 
-async fn single_events(log: &Arc<Embedded>, first: u64, events: u64) -> Result<(), Failure> {
-    let share = events / APPENDERS / 4 * 4;
-    let start = Instant::now();
-    let appenders: Vec<_> = (0..APPENDERS)
-        .map(|appender| {
-            let log = Arc::clone(log);
-            tokio::spawn(async move {
-                for number in (first + appender * share..).take(usize::try_from(share).unwrap_or(0))
-                {
-                    let transactions = vec![transaction(number)];
-                    log.append(Batch { transactions, ..Batch::default() }).await?;
-                }
-                Ok::<_, ordershop_store::LogError>(())
-            })
-        })
-        .collect();
-    for appender in appenders {
-        appender.await??;
-    }
-    tell("log, 256 appenders of single events", share * APPENDERS, start.elapsed());
-    Ok(())
-}
-
-async fn read_all(log: &Embedded, what: &str) -> Result<(), Failure> {
-    let start = Instant::now();
-    let mut after = Positions::start([TOPIC]);
-    let mut events = 0;
-    loop {
-        let page = log.read(after.clone(), 4096).await?;
-        page.entries.iter().for_each(|entry| after.finish(entry));
-        events += page.entries.len() as u64;
-        if !page.more {
-            break;
+    /// Appends batches for so long.
+    async fn append(&mut self, batch: u64, duration: Duration) -> Result<Round, Failure> {
+        let mut round = Round { events: 0, took: Duration::ZERO };
+        while round.took < duration {
+            let transactions = (self.next..self.next + batch).map(transaction).collect();
+            let begun = Instant::now();
+            let outcomes = self.log.append(Batch { transactions, ..Batch::default() }).await?;
+            round.took += begun.elapsed();
+            if outcomes.iter().any(Result::is_err) {
+                return Err("an event was refused".into());
+            }
+            self.next += batch;
+            round.events += batch;
         }
+        Ok(round)
     }
-    tell(what, events, start.elapsed());
+
+    /// How many bytes the log's segments have.
+    fn bytes(&self) -> Result<u64, Failure> {
+        let mut bytes = 0;
+        for entry in fs::read_dir(self.folder.join("log"))? {
+            let entry = entry?;
+            if entry.path().extension().is_some_and(|extension| extension == "log") {
+                bytes += entry.metadata()?.len();
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Writes as many bytes at once to a bare file, for so long.
+    fn bare(&self, batch: u64, bytes: u64, duration: Duration) -> Result<Round, Failure> {
+        let path = self.folder.join("bare");
+        let mut file = File::create(&path)?;
+        let record = vec![b'x'; usize::try_from(bytes)?];
+        let mut round = Round { events: 0, took: Duration::ZERO };
+        let begun = Instant::now();
+        while round.took < duration {
+            file.write_all(&record)?;
+            file.sync_data()?;
+            round.events += batch;
+            round.took = begun.elapsed();
+        }
+        fs::remove_file(path)?;
+        Ok(round)
+    }
+}
+
+/// The middle one; of an even number the lower of both in the middle.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+}
+
+async fn measure(run: &mut Run, batch: u64, round: Duration, rounds: u32) -> Result<(), Failure> {
+    let (mut ours, mut bare, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..rounds {
+        let before = run.bytes()?;
+        let appended = run.append(batch, round).await?;
+        // So many bytes one batch took in the log, frames and all.
+        bytes = (run.bytes()? - before) / (appended.events / batch);
+        ours.push(appended.per_second());
+        bare.push(run.bare(batch, bytes, round)?.per_second());
+    }
+    let (ours, bare) = (median(ours), median(bare));
+    println!(
+        "{{\"what\": \"append, {batch} events a batch\", \"unit\": \"1/s\", \"ours\": {ours:.1}, \
+         \"bare\": {bare:.1}, \"aim\": {{\"ratio\": 0.6}}, \
+         \"notes\": [\"{} bytes an event\"]}}",
+        bytes / batch
+    );
     Ok(())
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().ok_or("which folder?")?;
-    let events: u64 = arguments.next().ok_or("how many events?")?.parse()?;
-    let events = events / EVENTS_PER_BATCH * EVENTS_PER_BATCH;
-    let folder = Path::new(&folder);
-    fs::create_dir_all(folder)?;
-    bare_file(folder, events, EVENT_BYTES)?;
-    let log_folder = folder.join("log");
-    let log = Arc::new(Embedded::open(&log_folder, &[TOPIC], Options::default())?);
-    if log.opened().entries > 0 {
-        return Err("the folder holds a log; name another".into());
+    let seconds = arguments.next().map_or(Ok(SECONDS), |seconds| seconds.parse())?;
+    let rounds = arguments.next().map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
+    let mut run = Run::open(Path::new(&folder))?;
+    let round = Duration::from_secs_f64(seconds) / rounds;
+    for batch in BATCHES {
+        measure(&mut run, batch, round, rounds).await?;
     }
-    batches(&log, events).await?;
-    single_events(&log, events, events).await?;
-    read_all(&log, "read from the files").await?;
-    drop(log);
-    let start = Instant::now();
-    let log = Embedded::open(&log_folder, &[TOPIC], Options::default())?;
-    let opened = log.opened();
-    tell("opened", opened.entries, start.elapsed());
-    println!(
-        "{} bytes an event in {} segments",
-        opened.bytes / opened.entries.max(1),
-        opened.segments
-    );
-    drop(log);
-    fs::remove_dir_all(log_folder)?;
+    let folder = run.folder.join("log");
+    drop(run);
+    fs::remove_dir_all(folder)?;
     Ok(())
 }

@@ -14,13 +14,10 @@ mod load;
 mod machine;
 mod options;
 mod page;
-#[allow(dead_code, reason = "what sections may need")]
 mod process;
 mod programs;
-#[allow(dead_code, reason = "what sections may need")]
 mod row;
 mod sections;
-#[allow(dead_code, reason = "what sections may need")]
 mod server;
 mod shop;
 mod table;
@@ -47,7 +44,10 @@ thing that bounds it, measured in the same run and in turn with it, so that a bu
   cargo xtask bench customers --quick a fast look
 
 Sections, by group:
-  http    customers, orders, queries  the shop over HTTP
+  http    customers, orders, queries   the shop over HTTP
+  log     log                          appends to the log, beside a bare file
+  inside  entities, handlers           an entity's memory; how soon a handler hears of a command
+  start   start                        starts, replay and memory with a million events
 
 Options:
   --seconds N   how long each point is measured on each side [default: 5, with --quick 1]
@@ -76,11 +76,17 @@ impl Bench<'_> {
         Folder::new(self.scratch.join(name))
     }
 
-    /// The shop, and the bare server. Both are built at once: apart they would not share all of what
-    /// they are made of.
-    fn programs(&self) -> Result<Programs, Failed> {
-        let what = ["--package", "ordershop", "--bins", "--bench", "bare_http"];
+    /// The shop, and some programs out of `benches/`. All are built at once: apart they would not
+    /// share all of what they are made of.
+    fn programs(&self, benches: &[&str]) -> Result<Programs, Failed> {
+        let mut what = vec!["--package", "ordershop", "--bins"];
+        what.extend(benches.iter().flat_map(|bench| ["--bench", bench]));
         Programs::build(self.workspace, &what)
+    }
+
+    /// How long a program measures each point, and in how many rounds, as its arguments.
+    fn time(&self) -> [String; 2] {
+        [self.options.measured.as_secs_f64().to_string(), self.options.rounds.to_string()]
     }
 }
 

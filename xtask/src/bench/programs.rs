@@ -1,11 +1,12 @@
 //! The programs that are measured, built in release.
 
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
 
+use super::row::Row;
 use crate::shell::{Failed, show};
 use crate::workspace::Workspace;
 
@@ -42,6 +43,16 @@ impl Programs {
             .map(|(_, program)| program)
             .ok_or_else(|| Failed::because(format!("no program `{name}` was built")))
     }
+}
+
+/// Runs a program and takes in the rows that it prints, one JSON object a line.
+pub(super) fn rows_of(command: &mut Command) -> Result<Vec<Row>, Failed> {
+    let shown = show(command);
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(Failed::because(format!("`{shown}` ended with {}", output.status)));
+    }
+    Ok(messages(&output.stdout).filter_map(|row| Row::from_json(&row)).collect())
 }
 
 fn messages(output: &[u8]) -> impl Iterator<Item = Value> {

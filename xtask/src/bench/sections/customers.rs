@@ -21,7 +21,7 @@ const AIM: Aim = Aim::Ratio(0.5);
 
 pub(super) fn run(bench: &Bench<'_>, rows: &mut Vec<Row>) -> Result<(), Failed> {
     let folder = bench.folder("customers")?;
-    let programs = bench.programs()?;
+    let programs = bench.programs(&["bare_http"])?;
     let shop = Shop::start(&programs, &folder.path().join("log"))?;
     let bare = bare(&programs, folder.path())?;
     for connections in CONNECTIONS {

@@ -1,8 +1,12 @@
 //! What is measured: one file for each section, one line here.
 
 mod customers;
+mod entities;
+mod handlers;
+mod log;
 mod orders;
 mod queries;
+mod start;
 
 use super::Bench;
 use super::row::Row;
@@ -24,4 +28,8 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "customers", group: "http", about: customers::ABOUT, run: customers::run },
     Section { name: "orders", group: "http", about: orders::ABOUT, run: orders::run },
     Section { name: "queries", group: "http", about: queries::ABOUT, run: queries::run },
+    Section { name: "log", group: "log", about: log::ABOUT, run: log::run },
+    Section { name: "entities", group: "inside", about: entities::ABOUT, run: entities::run },
+    Section { name: "handlers", group: "inside", about: handlers::ABOUT, run: handlers::run },
+    Section { name: "start", group: "start", about: start::ABOUT, run: start::run },
 ];

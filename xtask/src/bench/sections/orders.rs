@@ -26,7 +26,7 @@ const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 
 pub(super) fn run(bench: &Bench<'_>, rows: &mut Vec<Row>) -> Result<(), Failed> {
     let folder = bench.folder("orders")?;
-    let programs = bench.programs()?;
+    let programs = bench.programs(&["bare_http"])?;
     let shop = Shop::start(&programs, &folder.path().join("log"))?;
     let bare = bare(&programs, folder.path())?;
     let of = |count: usize, entity: &dyn Fn(usize) -> Value| {

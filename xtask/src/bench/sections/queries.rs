@@ -27,7 +27,7 @@ const POINTS: [(&str, usize, bool); 5] = [
 
 pub(super) fn run(bench: &Bench<'_>, rows: &mut Vec<Row>) -> Result<(), Failed> {
     let folder = bench.folder("queries")?;
-    let programs = bench.programs()?;
+    let programs = bench.programs(&["bare_http"])?;
     let shop = Shop::start(&programs, &folder.path().join("log"))?;
     let customers: Vec<_> = (0..CUSTOMERS)
         .map(|n| json!({"name": format!("Customer {n}"), "email": "customer@example.org"}))
