@@ -25,7 +25,7 @@ pub trait Aggregate:
     /// Why it may refuse.
     type Rejection: Reject;
     /// The public entity, with its fields in the order in which everybody sees them.
-    type Document: Serialize;
+    type Document: Serialize + DeserializeOwned;
 
     /// Decides what a command leads to; a command that was done before leads to no events.
     fn decide(&self, command: &Self::Command) -> Result<Vec<Self::Event>, Self::Rejection>;

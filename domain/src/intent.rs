@@ -10,7 +10,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Aggregate, Line};
+use crate::{Adopt, Aggregate, Appearance, Line};
 
 pub use self::message::{Decision, IntentCommand, IntentEvent, IntentRejection, RejectReason};
 
@@ -180,5 +180,12 @@ impl Aggregate for Intent {
 
     fn unique_keys(&self) -> Vec<String> {
         vec![]
+    }
+}
+
+impl Adopt for Intent {
+    /// Intents are nobody else's: what others write beside them means nothing.
+    fn adopt(self, _: Appearance, (): ()) -> Self {
+        self
     }
 }

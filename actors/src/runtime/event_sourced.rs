@@ -33,6 +33,9 @@ pub trait EventSourced:
     /// The state after the event.
     #[must_use]
     fn evolve(self, event: &Self::Event) -> Self;
+    /// The state after an entry of another program, which tells only the entity's public state; an
+    /// error where its text is not that of such an entity.
+    fn adopt(self, action: Action, document: &str) -> Result<Self, serde_json::Error>;
     /// The name of the event's kind.
     fn kind(event: &Self::Event) -> &'static str;
     /// The version of the event's schema.

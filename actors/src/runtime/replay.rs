@@ -1,6 +1,6 @@
 //! Rebuilding an entity's state from its events, beginning at its snapshot where it has one.
 
-use ordershop_store::{Entry, EntryId, EventLog, LogError, Topic};
+use ordershop_store::{Entry, EntryId, EventLog, LogError, Origin, Topic};
 use uuid::Uuid;
 
 use super::{EventSourced, snapshot};
@@ -59,26 +59,41 @@ impl<A: EventSourced> Replayed<A> {
     }
 
     /// The entity after one more entry of its own.
+    ///
+    /// An entry of another program that came late, with an id below one that the entity had already,
+    /// counts in its history and leaves its state as it is.
     pub fn after(self, entry: &Entry) -> Result<Self, ReplayError> {
-        let event = decode::<A>(entry)?;
+        let undecodable = |error: serde_json::Error| ReplayError::Undecodable {
+            topic: entry.topic,
+            id: entry.id,
+            kind: entry.kind.to_string(),
+            reason: error.to_string(),
+        };
+        let state = match &entry.origin {
+            Origin::Own => {
+                let event = serde_json::from_str(&entry.data).map_err(undecodable)?;
+                self.state.evolve(&event)
+            }
+            Origin::Foreign if Some(entry.id) < self.last_position => self.state,
+            Origin::Foreign => {
+                let before = self.state.clone();
+                before.adopt(entry.action, &entry.document).unwrap_or_else(|error| {
+                    let (topic, id) = (entry.topic, entry.id);
+                    tracing::warn!(%topic, %id, %error, "an entry of another program is no entity");
+                    self.state
+                })
+            }
+            Origin::Unreadable(_) => self.state,
+        };
         Ok(Self {
-            state: self.state.evolve(&event),
+            state,
             version: entry.version,
             last_event: Some(entry.event_id),
             first_position: self.first_position.or(Some(entry.id)),
-            last_position: Some(entry.id),
+            last_position: self.last_position.max(Some(entry.id)),
             snapshot_version: self.snapshot_version,
         })
     }
-}
-
-fn decode<A: EventSourced>(entry: &Entry) -> Result<A::Event, ReplayError> {
-    serde_json::from_str(&entry.data).map_err(|error| ReplayError::Undecodable {
-        topic: entry.topic,
-        id: entry.id,
-        kind: entry.kind.to_string(),
-        reason: error.to_string(),
-    })
 }
 
 /// Loads an entity: its snapshot, then the events after it, in order.

@@ -1,11 +1,11 @@
 //! How the shop's aggregates are run by the entity runtime.
 
-use ordershop_domain::{Aggregate, Appearance, DomainEvent};
+use ordershop_domain::{Adopt, Aggregate, Appearance, DomainEvent};
 use ordershop_store::{Action, Topic};
 
 use crate::runtime::EventSourced;
 
-impl<A: Aggregate> EventSourced for A {
+impl<A: Adopt> EventSourced for A {
     const TOPIC: Topic = Topic::new(<A as Aggregate>::TOPIC);
     const SNAPSHOT_FORMAT: u16 = <A as Aggregate>::SNAPSHOT_FORMAT;
     type Command = A::Command;
@@ -18,6 +18,16 @@ impl<A: Aggregate> EventSourced for A {
 
     fn evolve(self, event: &A::Event) -> Self {
         Aggregate::evolve(self, event)
+    }
+
+    fn adopt(self, action: Action, document: &str) -> Result<Self, serde_json::Error> {
+        let appearance = match action {
+            Action::Created => Appearance::Created,
+            Action::Updated => Appearance::Updated,
+            Action::Deleted => Appearance::Deleted,
+            Action::Internal => Appearance::Internal,
+        };
+        Ok(Adopt::adopt(self, appearance, serde_json::from_str(document)?))
     }
 
     fn kind(event: &A::Event) -> &'static str {

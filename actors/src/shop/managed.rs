@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ordershop_domain::Aggregate;
+use ordershop_domain::Adopt;
 use ordershop_store::{EventLog, Refusal, Transaction};
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use super::{Accepted, CommandError, Facts, Reference, Serve, Verb};
 use crate::runtime::{Entities, EventSourced, Execute, ExecuteError, JournalHandle, decide};
 
 /// An aggregate whose entities clients create, replace and delete.
-pub trait Managed: Aggregate {
+pub trait Managed: Adopt {
     /// What a client sends of one.
     type Draft: Clone + Send + 'static;
     /// What else its commands need to know.

@@ -92,6 +92,15 @@ impl EventSourced for Account {
         }
     }
 
+    fn adopt(self, _: Action, document: &str) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Document {
+            balance: u64,
+        }
+        let Document { balance } = serde_json::from_str(document)?;
+        Ok(Self { balance, ..self })
+    }
+
     fn kind(event: &AccountEvent) -> &'static str {
         match event {
             AccountEvent::Deposited(_) => "Deposited",
