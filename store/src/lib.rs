@@ -16,6 +16,7 @@
 //! - a transaction sent twice is committed once, and answered twice.
 
 mod blob;
+mod cache;
 pub mod codec;
 pub mod embedded;
 mod entry;
@@ -31,6 +32,7 @@ mod transaction;
 pub mod conformance;
 
 pub use blob::{Blob, BlobParts};
+pub use cache::{CachedEntity, CachedField, EntityCache};
 pub use entry::{Action, Entry, Origin, Topic};
 pub use entry_id::{EntryId, ParseEntryIdError};
 pub use error::{LogError, Loss};

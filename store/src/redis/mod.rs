@@ -12,6 +12,7 @@
 
 mod appending;
 mod blobs;
+mod cache;
 mod fields;
 mod kept;
 mod keys;
@@ -29,6 +30,7 @@ use redis::{Client, Cmd, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, Va
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+pub use self::cache::RedisCache;
 pub use self::options::Options;
 
 use self::fields::{text, unexpected};
@@ -108,6 +110,11 @@ impl Redis {
     /// The server, as `HOST:PORT`.
     pub fn address(&self) -> &str {
         &self.inner.commands.address
+    }
+
+    /// The entity cache on the same server.
+    pub fn cache(&self) -> RedisCache {
+        RedisCache::new(Arc::clone(&self.inner))
     }
 
     /// Goes on after [`LogError::Lost`]: to be called when all that was made of the log in this
