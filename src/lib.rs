@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`cli`], [`settings`] | what the user can say, on the command line, in the environment, in a file |
 //! | [`serve`] | the life of the shop: open, start, serve, stop |
+//! | [`store`] | the event log that the settings name |
 //! | [`tree`] | the supervision tree, top to bottom |
 //! | [`http`] | commands and queries over HTTP |
 //! | [`mail`] | how mails leave the house |
@@ -24,4 +25,5 @@ pub mod ops;
 pub mod progress;
 pub mod serve;
 pub mod settings;
+pub mod store;
 pub mod tree;

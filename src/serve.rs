@@ -2,19 +2,16 @@
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use ordershop_actors::shop::topics;
-use ordershop_store::LogError;
-use ordershop_store::embedded::{Embedded, Options};
 use ordershop_supervisors::Tree;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Exit;
 use crate::http::Limits;
 use crate::progress::Progress;
-use crate::settings::{HttpAddress, Settings, StoreUrl};
+use crate::settings::{HttpAddress, Settings};
+use crate::store::Store;
 use crate::{mail, tree};
 
 /// Runs the shop until it is told to stop, or breaks.
@@ -25,8 +22,10 @@ pub fn run(settings: &Settings) -> Result<(), Exit> {
 async fn serve(settings: &Settings) -> Result<(), Exit> {
     let mut signals = Signals::listen()?;
     let listener = bind(settings)?;
-    let StoreUrl::Embedded(folder) = &settings.store;
-    let log = Arc::new(open(folder)?);
+    let store = tokio::select! {
+        store = Store::open(&settings.store) => store?,
+        () = signals.next() => return Ok(()),
+    };
     let mail = mail::transport(&settings.mail, &settings.mail_domain)?;
     let address = listener.local_addr().map_err(|error| {
         Exit::unusable(format!("cannot tell the address for HTTP: {error}"), "try another --http")
@@ -34,7 +33,8 @@ async fn serve(settings: &Settings) -> Result<(), Exit> {
 
     let view = Arc::new(OnceLock::new());
     let shop = tree::shop(tree::Ground {
-        log: Arc::clone(&log) as _,
+        log: store.log(),
+        cache: store.cache(),
         mail,
         listener,
         limits: Limits { commands: settings.max_commands, queries: settings.max_queries },
@@ -68,7 +68,7 @@ async fn serve(settings: &Settings) -> Result<(), Exit> {
     };
     tracing::info!("closing");
     tree.stop().await;
-    log.close();
+    store.close();
     ended
 }
 
@@ -84,30 +84,6 @@ fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
         let what = format!("cannot listen on {address}: {error}");
         Exit::unusable(what, "stop what uses it, or name another address with --http ADDRESS:PORT")
     })
-}
-
-fn open(folder: &Path) -> Result<Embedded, Exit> {
-    let opening = Progress::begin(format!("reading the log in {}", folder.display()));
-    let log = Embedded::open(folder, &topics::ALL, Options::default()).map_err(|error| {
-        let advice = match &error {
-            LogError::Locked(_) => "stop the shop that uses it, or name another --store",
-            LogError::Corrupt { .. } => {
-                "it was left as it is; restore that file from a copy, or name another --store"
-            }
-            LogError::Unknown { .. } => "it was written by another version; use that one",
-            _ => "make that folder readable and writable, or name another --store",
-        };
-        Exit::unusable(error, advice)
-    })?;
-    drop(opening);
-    let opened = log.opened();
-    let (entries, bytes, undecoded) = (opened.entries, opened.bytes, opened.checkpointed_bytes);
-    tracing::info!(entries, bytes, undecoded, "opened the log");
-    if opened.torn_bytes_cut > 0 {
-        let bytes = opened.torn_bytes_cut;
-        tracing::warn!(bytes, "cut an unfinished batch, never acknowledged, off the log's end");
-    }
-    Ok(log)
 }
 
 /// What tells the shop to stop.

@@ -19,7 +19,9 @@ use crate::exit::Exit;
 #[config(layer_attr(derive(Clone, Debug, clap::Args)))]
 #[config(layer_attr(serde(deny_unknown_fields)))]
 pub struct Settings {
-    /// Where the event log is kept: `embedded:FOLDER`, a log in a folder of this machine
+    /// Where the event log is kept: `embedded:FOLDER`, a log in a folder of this machine, or
+    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` (with TLS: `rediss://…`), Redis Streams shared with
+    /// whoever else is there
     #[config(
         env = "ORDERSHOP_STORE",
         default = "embedded:./data",
@@ -185,6 +187,38 @@ pub struct BadValue {
 pub enum StoreUrl {
     /// A log in a folder of this machine.
     Embedded(PathBuf),
+    /// Streams on a Redis server.
+    Redis(RedisUrl),
+}
+
+/// The address of a Redis server, perhaps with a password, which is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisUrl(String);
+
+impl RedisUrl {
+    /// The whole address, for whoever connects.
+    pub fn with_password(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or_default();
+        match rest.rsplit_once('@') {
+            None => write!(f, "{scheme}://{rest}"),
+            Some((who, place)) => {
+                let user = who.split_once(':').map_or("", |(user, _)| user);
+                write!(f, "{scheme}://{user}:***@{place}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// An address to listen on.
@@ -257,10 +291,15 @@ impl FromStr for StoreUrl {
     fn from_str(text: &str) -> Result<Self, BadValue> {
         match text.split_once(':') {
             Some(("embedded", folder)) if !folder.is_empty() => Ok(Self::Embedded(folder.into())),
+            Some(("redis" | "rediss", rest))
+                if rest.strip_prefix("//").is_some_and(|place| !place.is_empty()) =>
+            {
+                Ok(Self::Redis(RedisUrl(text.to_owned())))
+            }
             _ => Err(BadValue {
                 value: text.to_owned(),
                 what: "store",
-                expected: "`embedded:FOLDER`, as in `embedded:./data`",
+                expected: "`embedded:FOLDER`, as in `embedded:./data`, or `redis://HOST:PORT`",
             }),
         }
     }
@@ -366,8 +405,10 @@ from_text!(StoreUrl, HttpAddress, MailUrl, MailDomain, LogFormat);
 
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Embedded(folder) = self;
-        write!(f, "embedded:{}", folder.display())
+        match self {
+            Self::Embedded(folder) => write!(f, "embedded:{}", folder.display()),
+            Self::Redis(url) => url.fmt(f),
+        }
     }
 }
 
@@ -420,6 +461,19 @@ mod tests {
         assert_eq!(settings.store, StoreUrl::Embedded("/b".into()));
         assert_eq!(settings.mail, MailUrl::None);
         assert_eq!(settings.log_format, LogFormat::Text);
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (text, shown) in [
+            ("redis://localhost", "redis://localhost"),
+            ("redis://:secret@h:1/2", "redis://:***@h:1/2"),
+            ("rediss://shop:s@cret@h:1", "rediss://shop:***@h:1"),
+        ] {
+            let url: StoreUrl = text.parse().unwrap();
+            assert_eq!(url.to_string(), shown);
+            assert!(!format!("{url:?}").contains("cret"));
+        }
     }
 
     #[test]

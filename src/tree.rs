@@ -24,7 +24,7 @@ use ordershop_actors::shop::{
     EntityCommands, InventoryContext, LocalBus, Managed, Service, topics,
 };
 use ordershop_domain::{Billing, Customer, Inventory, Order, Product};
-use ordershop_store::{EventLog, Topic};
+use ordershop_store::{EntityCache, EventLog, Topic};
 use ordershop_supervisors::{
     ChildSpec, Failure, Handle, Intensity, Shutdown, Strategy, SupervisorSpec, TreeView, cell,
     dynamic,
@@ -61,6 +61,8 @@ const MSG: Subscriber = Subscriber { name: "msg", topics: &[topics::MAIL] };
 pub struct Ground {
     /// The event log.
     pub log: Arc<dyn EventLog>,
+    /// The entity cache that other programs read, where there is one.
+    pub cache: Option<Arc<dyn EntityCache>>,
     /// How mails leave.
     pub mail: Arc<dyn MailTransport>,
     /// The address for HTTP, bound.
@@ -77,7 +79,7 @@ pub struct Ground {
 
 /// The tree of the whole shop in one process.
 pub fn shop(ground: Ground) -> SupervisorSpec {
-    let Ground { log, mail, listener, limits, keep_keys, runtime, view } = ground;
+    let Ground { log, cache: _, mail, listener, limits, keep_keys, runtime, view } = ground;
     let read_model = ReadModel::default();
     let open_intents = OpenIntents::default();
 

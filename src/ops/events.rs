@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
-use ordershop_store::{EntryId, EventLog, Topic};
+use ordershop_store::{EntryId, Topic};
 
 use super::client::Client;
 use super::entry::{self, EntryHead};
 use super::out::{Out, Paint, Style};
 use super::place::{self, Place};
-use super::source::{Folder, Source, SourceArgs, unreadable};
+use super::source::{OpenLog, Source, SourceArgs, unreadable};
 use crate::exit::Exit;
 
 /// How many entries one page of the running shop holds at most.
@@ -49,7 +49,7 @@ pub fn run(args: &EventsArgs) -> Result<(), Exit> {
     let place = Place::before(args.from, args.topic);
     match source {
         Source::Shop(client) => list.shop(&client, place.to_text(), args.follow),
-        Source::Folder(folder) => list.folder(&folder, place),
+        Source::Log(log) => list.log(&log, place),
     }
 }
 
@@ -82,10 +82,10 @@ impl List {
         Ok(())
     }
 
-    fn folder(&mut self, folder: &Folder, Place(mut after): Place) -> Result<(), Exit> {
+    fn log(&mut self, open: &OpenLog, Place(mut after): Place) -> Result<(), Exit> {
         while self.left > 0 {
             let limit = self.left.min(MAX_PAGE);
-            let page = folder.runtime.block_on(folder.log.read(after.clone(), limit));
+            let page = open.runtime.block_on(open.log.read(after.clone(), limit));
             let page = page.map_err(unreadable)?;
             for entry in &page.entries {
                 after.finish(entry);

@@ -1,23 +1,25 @@
-//! Where the commands read from: the running shop, or a stopped shop's folder.
+//! Where the commands read from: the running shop, a stopped shop's folder, or a Redis server.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::Args;
 use ordershop_actors::shop::topics;
-use ordershop_store::LogError;
 use ordershop_store::embedded::{Embedded, Options};
+use ordershop_store::redis::{self, Redis};
+use ordershop_store::{EventLog, LogError};
 
 use super::client::Client;
 use crate::exit::Exit;
 use crate::progress::Progress;
-use crate::settings::StoreUrl;
+use crate::settings::{RedisUrl, StoreUrl};
 
 /// Where a command reads from.
 #[derive(Clone, Debug, Args)]
 pub struct SourceArgs {
     #[command(flatten)]
     shop: ShopArgs,
-    /// Read a stopped shop's folder instead, as in `embedded:./data`
+    /// Read a stopped shop's folder instead, as in `embedded:./data`, or a Redis server
     #[arg(long, value_name = "STORE")]
     store: Option<StoreUrl>,
 }
@@ -40,14 +42,14 @@ pub struct ShopArgs {
 pub enum Source {
     /// A running shop.
     Shop(Client),
-    /// The log of a stopped one.
-    Folder(Box<Folder>),
+    /// A log, without a shop.
+    Log(OpenLog),
 }
 
-/// The log of a stopped shop, and what runs its reads.
-pub struct Folder {
+/// A log that was opened to be read, and what runs its reads.
+pub struct OpenLog {
     /// The log.
-    pub log: Embedded,
+    pub log: Arc<dyn EventLog>,
     /// The runtime.
     pub runtime: actix_rt::Runtime,
 }
@@ -64,25 +66,35 @@ impl SourceArgs {
     pub fn open(&self) -> Result<Source, Exit> {
         match &self.store {
             None => Ok(Source::Shop(self.shop.client()?)),
-            Some(StoreUrl::Embedded(folder)) => {
-                Folder::open(folder).map(Box::new).map(Source::Folder)
-            }
+            Some(StoreUrl::Embedded(folder)) => OpenLog::in_folder(folder).map(Source::Log),
+            Some(StoreUrl::Redis(url)) => OpenLog::on_server(url).map(Source::Log),
         }
     }
 }
 
-impl Folder {
-    fn open(folder: &Path) -> Result<Self, Exit> {
+impl OpenLog {
+    fn in_folder(folder: &Path) -> Result<Self, Exit> {
         must_hold_a_log(folder)?;
         let reading = Progress::begin(format!("reading the log in {}", folder.display()));
         let log = Embedded::open(folder, &topics::ALL, Options::default());
         let log = log.map_err(|error| refused(folder, &error))?;
         drop(reading);
-        let runtime = actix_rt::Runtime::new().map_err(|error| {
-            Exit::unusable(format!("cannot start: {error}"), "check the system's limits")
-        })?;
-        Ok(Self { log, runtime })
+        Ok(Self { log: Arc::new(log), runtime: runtime()? })
     }
+
+    fn on_server(url: &RedisUrl) -> Result<Self, Exit> {
+        let runtime = runtime()?;
+        let options = redis::Options::default();
+        let log = runtime.block_on(Redis::open(url.with_password(), &topics::ALL, options));
+        let log = log.map_err(|error| Exit::unusable(error, "name a Redis server with --store"))?;
+        Ok(Self { log: Arc::new(log), runtime })
+    }
+}
+
+fn runtime() -> Result<actix_rt::Runtime, Exit> {
+    actix_rt::Runtime::new().map_err(|error| {
+        Exit::unusable(format!("cannot start: {error}"), "check the system's limits")
+    })
 }
 
 /// Opening would begin a log where there is none; whoever only reads wants none begun.

@@ -74,9 +74,9 @@ pub fn run(args: &StateArgs) -> Result<(), Exit> {
             let query: Vec<_> = at.iter().map(|at| ("at", at.as_str())).collect();
             client.get(&format!("/ops/state/{topic}/{id}"), &query, Duration::ZERO)?.body
         }
-        Source::Folder(folder) => folder
+        Source::Log(open) => open
             .runtime
-            .block_on(as_of(&folder.log, topic, id, at))
+            .block_on(as_of(&*open.log, topic, id, at))
             .map_err(unreadable)?
             .ok_or_else(|| Exit::Missing(missing(topic, id, at)))?,
     };

@@ -72,7 +72,10 @@ impl Violations {
 
 /// Carries the command out.
 pub fn run(args: &VerifyArgs) -> Result<(), Exit> {
-    let StoreUrl::Embedded(folder) = &args.store;
+    let StoreUrl::Embedded(folder) = &args.store else {
+        let what = format!("{} is no folder", args.store);
+        return Err(Exit::unusable(what, "only a stopped shop's folder can be verified"));
+    };
     must_hold_a_log(folder)?;
     let mut violations = Violations::default();
     let mut audit = Audit::default();
