@@ -68,6 +68,8 @@ async fn measure(folder: &str, rounds: u32) -> Result<(), Failure> {
         "aim": {"at_least": 1_000_000.0},
         "notes": [format!("reading them alone: {:.0}/s", median(reading))],
     });
+    let entries = log.opened().entries;
+    println!("{}", json!({"what": "the log's size", "unit": "events", "ours": entries}));
     println!("{row}");
     log.close();
     Ok(())

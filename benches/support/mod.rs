@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each program uses its own part")]
 
+pub(crate) mod elsewhere;
+pub(crate) mod watched;
+
 use std::error::Error;
 
 use ordershop_actors::runtime::decide;
@@ -40,7 +43,8 @@ pub(crate) async fn fill(log: &dyn EventLog, count: usize) -> Result<(), Failure
     Ok(())
 }
 
-fn registration(number: usize) -> Result<Transaction, Failure> {
+/// The one transaction by which that customer comes into being.
+pub(crate) fn registration(number: usize) -> Result<Transaction, Failure> {
     let id = id(number);
     let command = CustomerCommand::Register { id, draft: draft(number)? };
     let decided = decide(&Customer::default(), 0, None, id, id, &command)?;

@@ -1,9 +1,9 @@
 //! How fast the embedded log appends, beside a bare file with the same bytes, writes and fdatasyncs.
 //!
-//! `cargo run --release -p ordershop-store --example append_rate -- FOLDER [SECONDS] [ROUNDS]`
+//! `cargo run --release -p ordershop-store --example append_rate -- FOLDER [SECONDS]`
 //!
 //! One batch goes out after the other, as the journal sends them; making a batch is not measured. The
-//! log and the bare file take turns. Each line of the output is a JSON object with a batch size's
+//! log and the bare file take turns, many times, since a disk has moods. Each line of the output is a JSON object with a batch size's
 //! medians.
 #![expect(clippy::print_stdout, reason = "it is a program that tells figures")]
 
@@ -25,9 +25,10 @@ const BATCHES: [u64; 4] = [1, 16, 128, 1_024];
 const DOCUMENT_BYTES: usize = 140;
 /// How many events an entity has.
 const EVENTS_PER_ENTITY: u64 = 4;
-/// How long each batch size is measured on each side, and in how many rounds.
+/// How long each batch size is measured on each side.
 const SECONDS: f64 = 5.0;
-const ROUNDS: u32 = 3;
+/// How long each side's turn is, in seconds.
+const TURN: f64 = 0.1;
 
 fn transaction(number: u64) -> Transaction {
     let entity_id = Uuid::from_u128(u128::from(number / EVENTS_PER_ENTITY) << 64 | 0x5bd1_e995);
@@ -62,13 +63,13 @@ struct Run {
     next: u64,
 }
 
-/// What one round of one side did, and how long it took.
-struct Round {
+/// What one side did in one turn, and how long it took.
+struct Turn {
     events: u64,
     took: Duration,
 }
 
-impl Round {
+impl Turn {
     #[expect(clippy::cast_precision_loss, reason = "a rate needs no more precision")]
     fn per_second(&self) -> f64 {
         self.events as f64 / self.took.as_secs_f64()
@@ -86,20 +87,20 @@ impl Run {
     }
 
     /// Appends batches for so long.
-    async fn append(&mut self, batch: u64, duration: Duration) -> Result<Round, Failure> {
-        let mut round = Round { events: 0, took: Duration::ZERO };
-        while round.took < duration {
+    async fn append(&mut self, batch: u64, duration: Duration) -> Result<Turn, Failure> {
+        let mut turn = Turn { events: 0, took: Duration::ZERO };
+        while turn.took < duration {
             let transactions = (self.next..self.next + batch).map(transaction).collect();
             let begun = Instant::now();
             let outcomes = self.log.append(Batch { transactions, ..Batch::default() }).await?;
-            round.took += begun.elapsed();
+            turn.took += begun.elapsed();
             if outcomes.iter().any(Result::is_err) {
                 return Err("an event was refused".into());
             }
             self.next += batch;
-            round.events += batch;
+            turn.events += batch;
         }
-        Ok(round)
+        Ok(turn)
     }
 
     /// How many bytes the log's segments have.
@@ -115,20 +116,20 @@ impl Run {
     }
 
     /// Writes as many bytes at once to a bare file, for so long.
-    fn bare(&self, batch: u64, bytes: u64, duration: Duration) -> Result<Round, Failure> {
+    fn bare(&self, batch: u64, bytes: u64, duration: Duration) -> Result<Turn, Failure> {
         let path = self.folder.join("bare");
         let mut file = File::create(&path)?;
         let record = vec![b'x'; usize::try_from(bytes)?];
-        let mut round = Round { events: 0, took: Duration::ZERO };
+        let mut turn = Turn { events: 0, took: Duration::ZERO };
         let begun = Instant::now();
-        while round.took < duration {
+        while turn.took < duration {
             file.write_all(&record)?;
             file.sync_data()?;
-            round.events += batch;
-            round.took = begun.elapsed();
+            turn.events += batch;
+            turn.took = begun.elapsed();
         }
         fs::remove_file(path)?;
-        Ok(round)
+        Ok(turn)
     }
 }
 
@@ -138,15 +139,18 @@ fn median(mut figures: Vec<f64>) -> f64 {
     figures.get(figures.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
 
-async fn measure(run: &mut Run, batch: u64, round: Duration, rounds: u32) -> Result<(), Failure> {
+async fn measure(run: &mut Run, batch: u64, seconds: f64) -> Result<(), Failure> {
     let (mut ours, mut bare, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for _ in 0..rounds {
+    let turn = Duration::from_secs_f64(TURN);
+    let mut measured = Duration::ZERO;
+    while measured.as_secs_f64() < seconds {
         let before = run.bytes()?;
-        let appended = run.append(batch, round).await?;
+        let appended = run.append(batch, turn).await?;
+        measured += appended.took;
         // So many bytes one batch took in the log, frames and all.
         bytes = (run.bytes()? - before) / (appended.events / batch);
         ours.push(appended.per_second());
-        bare.push(run.bare(batch, bytes, round)?.per_second());
+        bare.push(run.bare(batch, bytes, turn)?.per_second());
     }
     let (ours, bare) = (median(ours), median(bare));
     println!(
@@ -163,11 +167,9 @@ async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().ok_or("which folder?")?;
     let seconds = arguments.next().map_or(Ok(SECONDS), |seconds| seconds.parse())?;
-    let rounds = arguments.next().map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
     let mut run = Run::open(Path::new(&folder))?;
-    let round = Duration::from_secs_f64(seconds) / rounds;
     for batch in BATCHES {
-        measure(&mut run, batch, round, rounds).await?;
+        measure(&mut run, batch, seconds).await?;
     }
     let folder = run.folder.join("log");
     drop(run);

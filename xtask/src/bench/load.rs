@@ -224,3 +224,53 @@ impl<'a> Run<'a> {
         if now < self.end { self.ask(number) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// Answers every request on every connection until they are closed: every fifth with 503. Gives how
+    /// many of both there were.
+    fn serve(listener: &TcpListener, connections: usize) -> (u64, u64) {
+        let serve_one = |stream: std::net::TcpStream| {
+            let (mut good, mut bad) = (0, 0);
+            let mut answers = stream.try_clone().unwrap();
+            let lines = BufReader::new(stream).lines().map_while(Result::ok);
+            for _ in lines.filter(String::is_empty) {
+                let answer: &[u8] = if (good + bad) % 5 == 4 {
+                    bad += 1;
+                    b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
+                } else {
+                    good += 1;
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue"
+                };
+                answers.write_all(answer).unwrap();
+            }
+            (good, bad)
+        };
+        let threads: Vec<_> = (0..connections)
+            .map(|_| listener.accept().unwrap().0)
+            .map(|stream| thread::spawn(move || serve_one(stream)))
+            .collect();
+        let counts = threads.into_iter().map(|thread| thread.join().unwrap());
+        counts.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+    }
+
+    #[test]
+    fn every_answer_counts_once_and_refusals_apart() {
+        const CONNECTIONS: usize = 3;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || serve(&listener, CONNECTIONS));
+        let load = Load { connections: CONNECTIONS, requests: vec![get("/a"), get("/b")] };
+        let round = load.run(address, Duration::from_millis(50)).unwrap();
+        assert_eq!(server.join().unwrap(), (round.answered, round.refused));
+        assert!(round.refused > 0 && !round.latencies.is_empty());
+        assert!((round.latencies.len() as u64) < round.answered, "a warm-up does not count");
+        assert!(round.quantile(0.5) <= round.quantile(0.99));
+    }
+}

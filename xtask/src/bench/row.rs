@@ -10,15 +10,17 @@ pub(super) enum Unit {
     Micros,
     Bytes,
     Mebibytes,
+    Events,
 }
 
 impl Unit {
-    const ALL: [(Self, &str); 5] = [
+    const ALL: [(Self, &str); 6] = [
         (Self::PerSecond, "1/s"),
         (Self::Seconds, "s"),
         (Self::Micros, "µs"),
         (Self::Bytes, "bytes"),
         (Self::Mebibytes, "MiB"),
+        (Self::Events, "events"),
     ];
 
     pub(super) fn name(self) -> &'static str {

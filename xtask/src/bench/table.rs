@@ -109,7 +109,7 @@ fn figure(figure: f64, unit: Unit) -> String {
     match unit {
         Unit::PerSecond => format!("{}/s", whole(figure)),
         Unit::Seconds => format!("{figure:.2} s"),
-        Unit::Micros | Unit::Bytes | Unit::Mebibytes => {
+        Unit::Micros | Unit::Bytes | Unit::Mebibytes | Unit::Events => {
             format!("{} {}", whole(figure), unit.name())
         }
     }

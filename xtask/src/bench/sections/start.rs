@@ -41,7 +41,7 @@ pub(super) fn run(bench: &Bench<'_>, rows: &mut Vec<Row>) -> Result<(), Failed> 
 
     let rounds = bench.options.rounds;
     let mut replay = Command::new(programs.named("replay")?);
-    let replayed = rows_of(replay.arg(&log).arg(rounds.to_string()))?;
+    rows.extend(rows_of(replay.arg(&log).arg(rounds.to_string()))?);
 
     let (with, memory) = starts(&programs, &log, rounds, || Ok(()))?;
     let (without, _) = starts(&programs, &log, rounds, || forget(&log))?;
@@ -50,7 +50,6 @@ pub(super) fn run(bench: &Bench<'_>, rows: &mut Vec<Row>) -> Result<(), Failed> 
         row.aim = aim;
         rows.push(row);
     }
-    rows.extend(replayed);
     rows.push(memory_row(&format!("{entities} entities, after the start"), memory));
 
     let shop = Shop::start(&programs, &log)?;
