@@ -10,6 +10,7 @@ mod http;
 
 mod answer;
 mod duel;
+mod guard;
 mod load;
 mod machine;
 mod options;
@@ -56,10 +57,13 @@ Options:
   --json        rows as JSON on stdout, one a line; all else goes to stderr
 
 How it measures: the load generator is one thread of this program; it sends each connection's next
-request when its answer is there, so the rate is what server and generator together reach on this
-machine. Only answers with 200 count. The time after a round until every subscriber has come to the
-log's end is told, and their work counts in the server's CPU time. Latencies are seen by the client.
-Logs are kept below the target folder, on a real disk, and removed at the end.
+request when its answer is there, so a rate is what server and generator together reach on this machine.
+Only answers with 200 count. At most 256 requests are under way, less than one client's share of the
+default limits, so none should be refused; those that are, are told. CPU is the server's processor time
+for each request, user and system; of the shop it includes what its subscribers still do for these
+requests after the round. Latencies are the client's. The lag is how many entries all subscribers had
+before them at the end of the worst round, then the seconds until all of them had saved that they had
+none. Logs are kept below the target folder, on a real disk, and removed at the end.
 ";
 
 /// What a section needs.
@@ -106,7 +110,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Fai
         let done = (section.run)(&bench, &mut rows);
         if options.json {
             for row in &rows {
-                println!("{}", row.to_json());
+                let mut row = row.to_json();
+                row["section"] = section.name.into();
+                println!("{row}");
             }
         } else {
             println!("\n{}", table::plain(&rows));

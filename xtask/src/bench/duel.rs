@@ -68,7 +68,7 @@ pub(super) fn duel(
     row.bare = Some(median(&theirs.rates));
     (row.p50, row.p99) = (Some(median(&ours.p50)), Some(median(&ours.p99)));
     (row.cpu, row.bare_cpu) = (Some(median(&ours.cpu)), Some(median(&theirs.cpu)));
-    row.notes.extend(lag_note(&lags));
+    add_lag(&mut row, &lags);
     if ours.refused > 0 {
         row.notes
             .push(format!("{} requests were refused with 503, and do not count", ours.refused));
@@ -91,23 +91,21 @@ fn told(ours: &Side, theirs: &Side, threads: &[String]) -> String {
     )
 }
 
-/// The worst lag at the end of a round, and the longest time until it was gone.
-fn lag_note(lags: &[Lag]) -> Option<String> {
-    let worst = lags.iter().max_by_key(|lag| lag.entries()).filter(|lag| lag.entries() > 0)?;
+/// Puts the worst lag at the end of a round, and the longest time until it was gone, into the row.
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 entries")]
+fn add_lag(row: &mut Row, lags: &[Lag]) {
+    let Some(worst) = lags.iter().max_by_key(|lag| lag.entries()).filter(|lag| lag.entries() > 0)
+    else {
+        return;
+    };
     let longest = lags.iter().map(|lag| lag.drained_in).max().unwrap_or_default();
-    let behind: Vec<_> = worst
-        .behind
-        .iter()
-        .filter(|(_, entries)| *entries > 0)
-        .map(|(name, entries)| format!("{name} {entries}"))
-        .collect();
-    let verdict = if longest <= DRAIN_AIM { "" } else { ", which is too long" };
-    Some(format!(
-        "events before the subscribers at a round's end, at most: {}; all were done {:.2} s \
-         later{verdict}",
-        behind.join(", "),
-        longest.as_secs_f64()
-    ))
+    row.lag = Some(worst.entries() as f64);
+    row.drained = Some(longest.as_secs_f64());
+    if longest > DRAIN_AIM {
+        let behind: Vec<_> =
+            worst.behind.iter().map(|(name, entries)| format!("{name} {entries}")).collect();
+        row.notes.push(format!("the subscribers lagged too long: {}", behind.join(", ")));
+    }
 }
 
 /// The threads that took most time since `before`, with what part of a round each was at work.

@@ -25,9 +25,13 @@ pub(super) fn write(
     let kept = kept(&old).unwrap_or("\n## Where the time goes\n\n").to_owned();
     let mut page = format!(
         "# Benchmarks\n\n\
-         Written by `cargo xtask bench`, in one run, but for the part between the marks. Each figure \
+         Written by `cargo xtask bench`, in one run, but for the part between the marks at its end. Each figure \
          stands beside the bare thing that bounds it, measured in turn with it: the medians of \
          several rounds. Client and server share the machine.\n\n\
+         p50 and p99 are the client's. CPU is the server's processor time for each request; of the shop it \
+         includes what its subscribers do for it. The lag is how many entries all subscribers together had \
+         before them at the end of the worst round; drained is how long the slowest took until all of \
+         them had saved that they had none (aim: 2 s). `cargo xtask bench --help` tells more.\n\n\
          ## The machine\n\n{}",
         machine.markdown()
     );

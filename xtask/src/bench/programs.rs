@@ -1,11 +1,13 @@
 //! The programs that are measured, built in release.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
 
+use super::guard::Guarded;
 use super::row::Row;
 use crate::shell::{Failed, show};
 use crate::workspace::Workspace;
@@ -48,11 +50,16 @@ impl Programs {
 /// Runs a program and takes in the rows that it prints, one JSON object a line.
 pub(super) fn rows_of(command: &mut Command) -> Result<Vec<Row>, Failed> {
     let shown = show(command);
-    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        return Err(Failed::because(format!("`{shown}` ended with {}", output.status)));
+    let mut running = Guarded::spawn(command.stdout(Stdio::piped()))?;
+    let mut output = Vec::new();
+    if let Some(mut stdout) = running.process.stdout.take() {
+        stdout.read_to_end(&mut output)?;
     }
-    Ok(messages(&output.stdout).filter_map(|row| Row::from_json(&row)).collect())
+    let status = running.process.wait()?;
+    if !status.success() {
+        return Err(Failed::because(format!("`{shown}` ended with {status}")));
+    }
+    Ok(messages(&output).filter_map(|row| Row::from_json(&row)).collect())
 }
 
 fn messages(output: &[u8]) -> impl Iterator<Item = Value> {

@@ -58,6 +58,10 @@ pub(super) struct Row {
     /// Processor time of the server for each request, in microseconds.
     pub(super) cpu: Option<f64>,
     pub(super) bare_cpu: Option<f64>,
+    /// How many entries the subscribers had before them when it ended.
+    pub(super) lag: Option<f64>,
+    /// How many seconds later they had none.
+    pub(super) drained: Option<f64>,
     pub(super) aim: Option<Aim>,
     /// What one must know to read the figures.
     pub(super) notes: Vec<String>,
@@ -75,6 +79,8 @@ impl Row {
             p99: None,
             cpu: None,
             bare_cpu: None,
+            lag: None,
+            drained: None,
             aim: None,
             notes: Vec::new(),
         }
@@ -113,6 +119,8 @@ impl Row {
             "p99_us": self.p99,
             "cpu_us": self.cpu,
             "bare_cpu_us": self.bare_cpu,
+            "lag": self.lag,
+            "drained_s": self.drained,
             "aim": aim,
             "reached": self.reached(),
             "notes": self.notes,
@@ -128,6 +136,8 @@ impl Row {
         read.p99 = row["p99_us"].as_f64();
         read.cpu = row["cpu_us"].as_f64();
         read.bare_cpu = row["bare_cpu_us"].as_f64();
+        read.lag = row["lag"].as_f64();
+        read.drained = row["drained_s"].as_f64();
         let aim = &row["aim"];
         read.aim = aim["ratio"]
             .as_f64()

@@ -2,15 +2,16 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::guard::Guarded;
 use super::process;
 use crate::shell::{Failed, show};
 
 /// A running server.
 pub(super) struct Server {
-    process: Child,
+    running: Guarded,
     address: SocketAddr,
     /// How long it took from its start until it told where it serves.
     started_in: Duration,
@@ -21,19 +22,15 @@ impl Server {
     pub(super) fn start(command: &mut Command) -> Result<Self, Failed> {
         let shown = show(command);
         let begun = Instant::now();
-        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        let mut lines =
-            process.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines);
+        let mut running = Guarded::spawn(command.stdout(Stdio::piped()))?;
+        let output = running.process.stdout.take();
+        let mut lines = output.map(BufReader::new).into_iter().flat_map(BufRead::lines);
         let address = lines.find_map(|line| address_in(&line.ok()?));
         let started_in = begun.elapsed();
-        let unknown = SocketAddr::from(([0; 4], 0));
-        // From here on, a failure ends the process, since this value is dropped.
-        let mut server = Self { process, address: unknown, started_in };
-        server.address =
-            address.ok_or_else(|| Failed::because(format!("`{shown}` did not start")))?;
+        let address = address.ok_or_else(|| Failed::because(format!("`{shown}` did not start")))?;
         // What it prints later must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Ok(server)
+        Ok(Self { running, address, started_in })
     }
 
     /// Where it serves.
@@ -48,40 +45,32 @@ impl Server {
 
     /// Its processor time so far.
     pub(super) fn cpu(&self) -> Duration {
-        process::cpu(self.process.id()).unwrap_or_default()
+        process::cpu(self.running.process.id()).unwrap_or_default()
     }
 
     /// Its threads and the time of each so far.
     pub(super) fn threads(&self) -> Vec<(String, Duration)> {
-        process::threads(self.process.id())
+        process::threads(self.running.process.id())
     }
 
     /// How much memory it has in use, in bytes.
     pub(super) fn resident_bytes(&self) -> Option<u64> {
-        process::resident_bytes(self.process.id())
+        process::resident_bytes(self.running.process.id())
     }
 
     /// Asks it to stop in order, and waits until it has.
     pub(super) fn stop(mut self) -> Result<(), Failed> {
-        let id = self.process.id().to_string();
+        let id = self.running.process.id().to_string();
         let told = Command::new("kill").args(["-TERM", &id]).status()?;
         if !told.success() {
             return Err(Failed::because(format!("`kill -TERM {id}` ended with {told}")));
         }
-        let status = self.process.wait()?;
+        let status = self.running.process.wait()?;
         if status.success() {
             Ok(())
         } else {
             Err(Failed::because(format!("a server that was told to stop ended with {status}")))
         }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Both fail harmlessly when it has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

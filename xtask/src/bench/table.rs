@@ -6,7 +6,7 @@ use super::row::{Aim, Row, Unit};
 type Cell = fn(&Row) -> String;
 
 /// The columns; one in which no row has anything is left out.
-const COLUMNS: [(&str, Cell); 9] = [
+const COLUMNS: [(&str, Cell); 11] = [
     ("what", |row| row.what.clone()),
     ("ours", |row| figure(row.ours, row.unit)),
     ("bare", |row| row.bare.map(|bare| figure(bare, row.unit)).unwrap_or_default()),
@@ -15,6 +15,10 @@ const COLUMNS: [(&str, Cell); 9] = [
     ("p99 µs", |row| micros(row.p99)),
     ("CPU µs", |row| micros(row.cpu)),
     ("bare CPU", |row| micros(row.bare_cpu)),
+    ("lag", |row| row.lag.map(whole).unwrap_or_default()),
+    ("drained", |row| {
+        row.drained.map(|drained| figure(drained, Unit::Seconds)).unwrap_or_default()
+    }),
     ("aim", aim),
 ];
 

@@ -26,7 +26,7 @@ pub(super) fn run(bench: &Bench<'_>, rows: &mut Vec<Row>) -> Result<(), Failed> 
     let bare = bare(&programs, folder.path())?;
     for connections in CONNECTIONS {
         let load = Load { connections, requests: vec![post("/customers", CUSTOMER)] };
-        let what = format!("POST /customers, {connections} connections");
+        let what = format!("POST /customers, {connections} at once");
         let mut row = duel(&what, (&shop, &load), (&bare, &load), bench.options)?;
         row.aim = (connections == AIMED_AT).then_some(AIM);
         rows.push(row);

@@ -52,7 +52,7 @@ pub(super) fn run(bench: &Bench<'_>, rows: &mut Vec<Row>) -> Result<(), Failed> 
         let requests = orders(&customers, products);
         for connections in CONNECTIONS {
             let load = Load { connections, requests: requests.clone() };
-            let what = format!("POST /orders, {whose}, {connections} connections");
+            let what = format!("POST /orders, {whose}, {connections} at once");
             let mut row = duel(&what, (&shop, &load), (&bare, &load), bench.options)?;
             row.aim = aim;
             rows.push(row);

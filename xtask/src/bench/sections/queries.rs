@@ -47,7 +47,7 @@ pub(super) fn run(bench: &Bench<'_>, rows: &mut Vec<Row>) -> Result<(), Failed> 
         };
         let load = Load { connections, requests: vec![get(path)] };
         let of_bare = Load { connections, requests: vec![get(&format!("/fixed/{name}"))] };
-        let what = format!("{shown}, {connections} connections");
+        let what = format!("{shown}, {connections} at once");
         let mut row = duel(&what, (&shop, &load), (&bare, &of_bare), bench.options)?;
         row.aim = aimed_at.then_some(AIM);
         rows.push(row);

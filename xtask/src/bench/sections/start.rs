@@ -17,7 +17,7 @@ use crate::shell::Failed;
 
 pub(super) const ABOUT: &str = "A shop with a million events (customers, orders, what they took out of \
     stock, and their mails) is stopped and started, with what it saved of itself and without: from the \
-    start of the process until it serves. Then its log is read through the port into a read model that \
+    start of the process until it serves, its files in the page cache. Then its log is read through the port into a read model that \
     knows nothing. At last customers are added until a million entities are in the lists.";
 
 /// Of this many events one is a customer's, and one an order's; each makes mails besides.
