@@ -78,6 +78,8 @@ impl HttpServer {
                 .wrap(from_fn(traffic::count))
                 .configure(routes::mount)
         })
+        // An answer in parts must not wait for the client to acknowledge the part before.
+        .tcp_nodelay(true)
         .disable_signals()
         .keep_alive(KEEP_ALIVE)
         .max_connections(MAX_CONNECTIONS)
