@@ -119,6 +119,7 @@ impl Row {
             NodeKind::Supervisor(strategy) => {
                 let strategy = match strategy {
                     Strategy::OneForOne => "one_for_one",
+                    Strategy::OneForAll => "one_for_all",
                     Strategy::RestForOne => "rest_for_one",
                     _ => "other",
                 };

@@ -36,6 +36,7 @@ pub fn cell<P: Process>(name: impl Into<String>) -> CellBuilder<P> {
         capacity: DEFAULT_CAPACITY,
         arbiter: None,
         restart: Restart::default(),
+        significant: false,
         timing: Timing::default(),
         process: PhantomData,
     }
@@ -48,6 +49,7 @@ pub struct CellBuilder<P: Process> {
     capacity: usize,
     arbiter: Option<ArbiterHandle>,
     restart: Restart,
+    significant: bool,
     timing: Timing,
     process: PhantomData<fn() -> P>,
 }
@@ -68,6 +70,12 @@ impl<P: Process> CellBuilder<P> {
     /// Sets which exits call for a restart; [`Restart::Permanent`] otherwise.
     pub fn restart(mut self, restart: Restart) -> Self {
         self.restart = restart;
+        self
+    }
+
+    /// Marks it as significant to its supervisor; see [`AutoShutdown`](crate::AutoShutdown).
+    pub fn significant(mut self) -> Self {
+        self.significant = true;
         self
     }
 
@@ -99,7 +107,12 @@ impl<P: Process> CellBuilder<P> {
             Box::new(move |birth| Box::pin(factory(birth)))
         });
         let handle = Handle::new(Arc::clone(&shared));
-        let child = CellChild { shared, restart: self.restart, shutdown: self.timing.shutdown };
+        let child = CellChild {
+            shared,
+            restart: self.restart,
+            significant: self.significant,
+            shutdown: self.timing.shutdown,
+        };
         (handle, ChildSpec::single(child))
     }
 }

@@ -36,6 +36,7 @@ pub(crate) struct Timing {
 pub(crate) struct CellChild<P: Process> {
     pub(crate) shared: Arc<Shared<P>>,
     pub(crate) restart: Restart,
+    pub(crate) significant: bool,
     pub(crate) shutdown: Shutdown,
 }
 

@@ -103,6 +103,8 @@ pub(crate) trait Watch: Send + Sync {
 pub(crate) trait Child: Send {
     fn name(&self) -> &str;
     fn restart(&self) -> Restart;
+    /// Whether its end may shut its supervisor down.
+    fn significant(&self) -> bool;
     fn shutdown(&self) -> Shutdown;
     /// Names the ear. Called once, before anything else.
     fn attach(&mut self, path: &str, watch: Box<dyn Watch>);
@@ -125,6 +127,10 @@ impl<P: Process> Child for CellChild<P> {
 
     fn restart(&self) -> Restart {
         self.restart
+    }
+
+    fn significant(&self) -> bool {
+        self.significant
     }
 
     fn shutdown(&self) -> Shutdown {

@@ -28,6 +28,10 @@ where
         Restart::Permanent
     }
 
+    fn significant(&self) -> bool {
+        false
+    }
+
     fn shutdown(&self) -> Shutdown {
         match self.0.limits().timing.shutdown {
             Shutdown::Timeout(time) => Shutdown::Timeout(time + ABANDON_AFTER),

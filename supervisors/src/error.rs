@@ -141,6 +141,30 @@ impl<M> From<SendError<M>> for AskFailure {
     }
 }
 
+/// What is wrong with a tree's specification.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpecError {
+    /// Two children of one supervisor bear the same name, so that neither could be told by it.
+    #[error("{path}: two children have this name")]
+    NameTaken {
+        /// The names from the root down to the child, joined by `/`.
+        path: String,
+    },
+    /// A permanent child never ends by itself, so it can't be significant.
+    #[error("{path}: a permanent child cannot be significant")]
+    SignificantPermanent {
+        /// The names from the root down to the child, joined by `/`.
+        path: String,
+    },
+    /// A significant child of a supervisor that never shuts itself down.
+    #[error("{path}: significant, but its supervisor has no auto shutdown")]
+    SignificantToNobody {
+        /// The names from the root down to the child, joined by `/`.
+        path: String,
+    },
+}
+
 /// Why a tree did not start.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -148,6 +172,9 @@ pub enum StartError {
     /// This build aborts at the first panic, so that nothing could be supervised.
     #[error("built with panic = \"abort\": a panic could not be supervised")]
     PanicAborts,
+    /// The specification makes no sense; nothing was started.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
     /// A child did not start; what had started before it was stopped.
     #[error("{path} {reason}")]
     Child {

@@ -53,6 +53,7 @@
 //! | `builder`, `child`, `supervisor`, `tree` | what the author of a tree writes |
 //! | `dynamic`, `children`, `key_watch` | children by key, started on demand |
 //! | `introspect`, `crashes` | what can be seen of a running tree |
+//! | `check` | what is wrong with a specification, found before anything starts |
 //! | `verdict` | the decision after an exit, a pure function |
 //! | `cell`, `life`, `shared`, `letter`, `room`, `work`, `contain` | the machinery: mailbox, incarnations, tasks, panics |
 //! | `subtree`, `supervision`, `shutdown` | setting supervisors up, the loop that carries out the verdicts, stopping |
@@ -72,6 +73,7 @@
 
 mod builder;
 mod cell;
+mod check;
 mod child;
 mod contain;
 mod context;
@@ -106,13 +108,13 @@ pub use context::Context;
 pub use dynamic::{
     DEFAULT_COOL_DOWN, DEFAULT_MAX_CHILDREN, DynamicBuilder, DynamicHandle, dynamic,
 };
-pub use error::{AskError, AskFailure, SendError, StartError, TooManyRestarts};
+pub use error::{AskError, AskFailure, SendError, SpecError, StartError, TooManyRestarts};
 pub use exit::{ExitReason, Lost};
 pub use failure::Failure;
 pub use handle::Handle;
 pub use introspect::{LastFailure, Node, NodeKind, NodeState, TreeView};
 pub use message::{Message, ReplyTo};
 pub use process::{Process, Receive};
-pub use supervisor::{Strategy, SupervisorSpec};
+pub use supervisor::{AutoShutdown, Strategy, SupervisorSpec};
 pub use tree::Tree;
 pub use verdict::{Backoff, History, Intensity, Policy, Verdict, verdict};

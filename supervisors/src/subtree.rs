@@ -11,6 +11,7 @@ use crate::{ChildSpec, Restart, Shutdown, SupervisorSpec};
 pub(crate) struct SupervisorChild {
     name: String,
     restart: Restart,
+    significant: bool,
     inbox: mpsc::UnboundedSender<Notice>,
 }
 
@@ -54,11 +55,15 @@ pub(crate) fn launch(spec: SupervisorSpec, path: &str, parent: Box<dyn Watch>) -
         };
         slots.push(Slot::new(path, child));
     }
-    let laid_down =
-        LaidDown { strategy: spec.strategy, intensity: spec.intensity, backoff: spec.backoff };
+    let laid_down = LaidDown {
+        strategy: spec.strategy,
+        intensity: spec.intensity,
+        backoff: spec.backoff,
+        auto_shutdown: spec.auto_shutdown,
+    };
     let supervisor = Supervisor::new(path.to_owned(), laid_down, slots, notices, parent);
     actix_rt::spawn(supervisor.run());
-    SupervisorChild { name: spec.name, restart: spec.restart, inbox }
+    SupervisorChild { name: spec.name, restart: spec.restart, significant: spec.significant, inbox }
 }
 
 impl SupervisorChild {
@@ -79,6 +84,10 @@ impl Child for SupervisorChild {
 
     fn restart(&self) -> Restart {
         self.restart
+    }
+
+    fn significant(&self) -> bool {
+        self.significant
     }
 
     fn shutdown(&self) -> Shutdown {

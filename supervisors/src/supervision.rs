@@ -14,8 +14,8 @@ use crate::introspect::{NodeState, Report, Seen, Sketch};
 use crate::subtree::{Notice, Order};
 use crate::verdict::chance;
 use crate::{
-    Backoff, ExitReason, Failure, History, Intensity, Policy, Restart, StartError, Strategy,
-    TooManyRestarts, Verdict, verdict,
+    AutoShutdown, Backoff, ExitReason, Failure, History, Intensity, Policy, Restart, StartError,
+    Strategy, TooManyRestarts, Verdict, verdict,
 };
 
 /// What is laid down for all children.
@@ -24,6 +24,7 @@ pub(crate) struct LaidDown {
     pub(crate) strategy: Strategy,
     pub(crate) intensity: Intensity,
     pub(crate) backoff: Backoff,
+    pub(crate) auto_shutdown: AutoShutdown,
 }
 
 /// A child and what is known of it.
@@ -31,6 +32,8 @@ pub(crate) struct Slot {
     pub(crate) path: String,
     pub(crate) child: Box<dyn Child>,
     pub(crate) state: State,
+    /// Whether a start was tried since the supervisor started.
+    was_tried: bool,
     /// Whether it was up since the supervisor started.
     was_up: bool,
     pub(crate) gone: bool,
@@ -39,7 +42,15 @@ pub(crate) struct Slot {
 
 impl Slot {
     pub(crate) fn new(path: String, child: Box<dyn Child>) -> Self {
-        Self { path, child, state: State::Down, was_up: false, gone: false, seen: Seen::default() }
+        Self {
+            path,
+            child,
+            state: State::Down,
+            was_tried: false,
+            was_up: false,
+            gone: false,
+            seen: Seen::default(),
+        }
     }
 }
 
@@ -74,6 +85,8 @@ pub(crate) struct Supervisor {
     phase: Phase,
     incarnation: u64,
     own: Seen,
+    /// Significant children ended while the others were still starting.
+    shutdown_due: bool,
     closing: bool,
 }
 
@@ -96,6 +109,7 @@ impl Supervisor {
             phase: Phase::Idle,
             incarnation: 0,
             own: Seen::default(),
+            shutdown_due: false,
             closing: false,
         }
     }
@@ -161,6 +175,7 @@ impl Supervisor {
                 slot.seen.started(incarnation);
                 tracing::info!(path = slot.path, incarnation, "started");
                 self.start_queued();
+                self.shut_down_if_due().await;
             }
             (Event::Exited { incarnation, reason }, State::Starting | State::Up) => {
                 self.child_exited(index, incarnation, reason).await;
@@ -200,8 +215,10 @@ impl Supervisor {
             self.history.clear();
             for slot in &mut self.slots {
                 slot.state = State::Queued;
+                slot.was_tried = false;
                 slot.was_up = false;
             }
+            self.shutdown_due = false;
             self.start_queued();
         }
     }
@@ -226,6 +243,7 @@ impl Supervisor {
     fn start(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         slot.state = State::Starting;
+        slot.was_tried = true;
         slot.child.start();
     }
 
@@ -254,16 +272,19 @@ impl Supervisor {
         match verdict(&policy, index, &self.history, &reason, now, chance()) {
             Verdict::Leave => {
                 slot.child.retire();
+                self.note_end(index);
                 self.start_queued();
+                self.shut_down_if_due().await;
             }
             Verdict::Restart { after } => {
                 tracing::warn!(path, incarnation, delay = ?after, "restarts");
                 self.history.push(index, now, after, self.laid_down.intensity);
-                if self.laid_down.strategy == Strategy::RestForOne {
-                    self.stop_from(index + 1).await;
-                    self.queue_from(index + 1);
-                }
-                self.slots[index].state = State::Waiting(now + after);
+                let first = match self.laid_down.strategy {
+                    Strategy::OneForOne => index,
+                    Strategy::OneForAll => self.restart_from(0, index).await,
+                    Strategy::RestForOne => self.restart_from(index, index).await,
+                };
+                self.slots[first].state = State::Waiting(now + after);
             }
             Verdict::Escalate => {
                 tracing::error!(path = self.path, child = path, %reason, "gives up: too many restarts");
@@ -281,14 +302,42 @@ impl Supervisor {
         }
     }
 
-    /// Queues stopped children for a start in order. Temporary ones stay down.
-    fn queue_from(&mut self, first: usize) {
-        for slot in self.slots.iter_mut().skip(first) {
-            if slot.child.restart() == Restart::Temporary {
+    /// Stops the children from that one on, and queues them and the one that failed for a start in
+    /// order; the first of them is returned. What is temporary and was started stays down.
+    async fn restart_from(&mut self, first: usize, failed: usize) -> usize {
+        // In the start phase, temporary ones may still have their first start before them.
+        let fresh: Vec<bool> = self.slots.iter().map(|slot| !slot.was_tried).collect();
+        self.stop_from(first).await;
+        let mut begins = failed;
+        for (index, slot) in self.slots.iter_mut().enumerate().skip(first).rev() {
+            if slot.child.restart() == Restart::Temporary && !fresh[index] {
                 slot.child.retire();
             } else {
                 slot.state = State::Queued;
+                begins = index;
             }
+        }
+        begins
+    }
+
+    /// Notes that a child ended by itself and stays down: it may have been the last that mattered.
+    fn note_end(&mut self, index: usize) {
+        let significant_lives =
+            || self.slots.iter().any(|slot| slot.child.significant() && slot.state != State::Down);
+        self.shutdown_due |= self.slots[index].child.significant()
+            && match self.laid_down.auto_shutdown {
+                AutoShutdown::Never => false,
+                AutoShutdown::AnySignificant => true,
+                AutoShutdown::AllSignificant => !significant_lives(),
+            };
+    }
+
+    /// Ends in good order once significant children have ended, but not before all are started.
+    async fn shut_down_if_due(&mut self) {
+        if self.shutdown_due && self.phase == Phase::Running {
+            tracing::info!(path = self.path, "shuts down: its significant children have ended");
+            self.stop_from(0).await;
+            self.exit(ExitReason::Shutdown);
         }
     }
 

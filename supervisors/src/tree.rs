@@ -2,6 +2,7 @@
 
 use tokio::sync::watch;
 
+use crate::check::check;
 use crate::child::{Child, Event, Next, Watch};
 use crate::subtree::{self, SupervisorChild};
 use crate::{ExitReason, StartError, SupervisorSpec, TreeView};
@@ -35,6 +36,7 @@ impl Tree {
         if cfg!(panic = "abort") {
             return Err(StartError::PanicAborts);
         }
+        check(&root, &root.name)?;
         let (sender, state) = watch::channel(State::default());
         let path = root.name.clone();
         let root = subtree::launch(root, &path, Box::new(RootWatch(sender)));
@@ -73,15 +75,22 @@ impl Tree {
         TreeView { name: self.root.name().to_owned(), root: self.root.inbox().clone() }
     }
 
-    /// Resolves with the reason when the root supervisor has given up.
+    /// Resolves with the reason when the root supervisor has ended by itself: it gave up, or its
+    /// significant children were done and it has an [`AutoShutdown`](crate::AutoShutdown).
     ///
     /// The tree is down then. After a mere [`Tree::stop`] it never resolves.
-    pub async fn failed(&self) -> ExitReason {
+    pub async fn ended(&self) -> ExitReason {
         let mut state = self.state.clone();
         match state.wait_for(|state| state.up && state.exit.is_some()).await {
             Ok(state) => state.exit.clone().unwrap_or(ExitReason::Killed),
             Err(_gone) => std::future::pending().await,
         }
+    }
+
+    /// As [`Tree::ended`], but only when it gave up.
+    pub async fn failed(&self) -> ExitReason {
+        let reason = self.ended().await;
+        if reason.is_abnormal() { reason } else { std::future::pending().await }
     }
 }
 
@@ -103,7 +112,6 @@ impl Watch for RootWatch {
     fn report(&self, event: Event) -> Next {
         self.0.send_modify(|state| match event {
             Event::Started { .. } => state.up = true,
-            Event::Exited { reason: ExitReason::Shutdown, .. } => {}
             Event::Exited { reason, .. } => state.exit = Some(reason),
             Event::Gone => state.gone = true,
         });

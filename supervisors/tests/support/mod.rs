@@ -70,6 +70,19 @@ pub struct Probe {
     pub kept: Vec<ReplyTo<u64>>,
 }
 
+impl Probe {
+    pub fn new(name: &str, record: Record, incarnation: u64) -> Self {
+        Self {
+            name: name.to_owned(),
+            record,
+            incarnation,
+            panic_on_drop: false,
+            linger: None,
+            kept: Vec::new(),
+        }
+    }
+}
+
 impl Process for Probe {
     fn started(&mut self, _: &mut Context<'_, Self>) -> Result<(), Failure> {
         self.record.add(format!("{} up {}", self.name, self.incarnation));
@@ -246,14 +259,7 @@ pub fn probe_of(
     let record = record.clone();
     let named = name.to_owned();
     build(cell(name)).factory(move |birth: Birth<Probe>| {
-        let probe = Probe {
-            name: named.clone(),
-            record: record.clone(),
-            incarnation: birth.incarnation,
-            panic_on_drop: false,
-            linger: None,
-            kept: Vec::new(),
-        };
+        let probe = Probe::new(&named, record.clone(), birth.incarnation);
         async move { Ok(probe) }
     })
 }
