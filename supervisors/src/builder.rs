@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use actix_rt::{Arbiter, ArbiterHandle};
 
-use crate::cell::{self, CellChild, Timing};
+use crate::cell::Timing;
+use crate::cell_child::CellChild;
+use crate::mailbox::FIRST_EPOCH;
 use crate::shared::Shared;
 use crate::{ChildSpec, DEFAULT_SHUTDOWN, Failure, Handle, Process, Restart, Shutdown};
 
@@ -98,21 +100,20 @@ impl<P: Process> CellBuilder<P> {
     /// When no arbiter was set and the present thread has none.
     pub fn factory<F, Fut>(self, factory: F) -> (Handle<P>, ChildSpec)
     where
-        F: Fn(Birth<P>) -> Fut + Send + 'static,
+        F: Fn(Birth<P>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<P, Failure>> + 'static,
     {
         let arbiter = self.arbiter.unwrap_or_else(Arbiter::current);
         let shared = Arc::new(Shared::new(Arc::from(self.name), self.capacity));
-        cell::launch(&arbiter, &shared, self.timing, move || {
-            Box::new(move |birth| Box::pin(factory(birth)))
-        });
         let handle = Handle::new(Arc::clone(&shared));
         let child = CellChild {
             shared,
             restart: self.restart,
             significant: self.significant,
-            shutdown: self.timing.shutdown,
+            timing: self.timing,
+            factory: Arc::new(move |birth| Box::pin(factory(birth))),
         };
+        child.launch(&arbiter, FIRST_EPOCH);
         (handle, ChildSpec::single(child))
     }
 }

@@ -4,10 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cell::CellChild;
 use crate::introspect::Look;
-use crate::shared::{Shared, Status, Word};
-use crate::{ExitReason, Failure, Process, SupervisorSpec};
+use crate::word::Word;
+use crate::{ExitReason, Failure, SupervisorSpec};
 
 /// The shutdown time of a child that names none: 5 seconds, as in OTP.
 pub const DEFAULT_SHUTDOWN: Shutdown = Shutdown::Timeout(Duration::from_secs(5));
@@ -120,66 +119,12 @@ pub(crate) trait Child: Send {
     fn look(&self) -> Look;
 }
 
-impl<P: Process> Child for CellChild<P> {
-    fn name(&self) -> &str {
-        self.shared.name()
-    }
-
-    fn restart(&self) -> Restart {
-        self.restart
-    }
-
-    fn significant(&self) -> bool {
-        self.significant
-    }
-
-    fn shutdown(&self) -> Shutdown {
-        self.shutdown
-    }
-
-    fn attach(&mut self, _path: &str, watch: Box<dyn Watch>) {
-        self.shared.set_watch(watch);
-    }
-
-    fn start(&self) {
-        if self.shared.status() == Status::Closed {
-            self.shared.report(Event::Exited { incarnation: 0, reason: no_arbiter() });
-        } else {
-            self.shared.set_status(Status::Down);
-            self.shared.say(Word::Start);
-        }
-    }
-
-    fn stop(&self) {
-        self.shared.say(stop_word(self.shutdown));
-    }
-
-    fn retire(&self) {
-        self.shared.set_status(Status::Retired);
-        self.shared.say(Word::Retire);
-    }
-
-    fn close(&self) {
-        close(&self.shared);
-    }
-
-    fn look(&self) -> Look {
-        Look::Process { depth: self.shared.depth() }
-    }
-}
-
 /// The word that ends an incarnation.
 pub(crate) fn stop_word(shutdown: Shutdown) -> Word {
     match shutdown {
         Shutdown::Kill => Word::Kill,
         Shutdown::Timeout(_) | Shutdown::Infinity => Word::Stop,
     }
-}
-
-/// Closes a cell from outside: callers see it at once, the cell as soon as it is polled.
-pub(crate) fn close<P: Process>(shared: &Shared<P>) {
-    shared.close();
-    shared.say(Word::Close);
 }
 
 pub(crate) fn no_arbiter() -> ExitReason {

@@ -24,7 +24,9 @@ use crate::crashes::Crashes;
 use crate::dynamic::{KeyedFactory, Label, Limits};
 use crate::introspect::{Crowd, Member, NodeState};
 use crate::key_watch::KeyWatch;
-use crate::shared::{Shared, Status, Word};
+use crate::mailbox::FIRST_EPOCH;
+use crate::shared::Shared;
+use crate::word::{Status, Word};
 use crate::{ExitReason, Handle, Process};
 
 /// What the dynamic supervisor is up to.
@@ -185,7 +187,7 @@ where
         match self.slots.entry(key.clone()) {
             Entry::Occupied(_) => {
                 self.taken.fetch_sub(1, Ordering::SeqCst);
-                child::close(&shared);
+                shared.close();
                 return Ok(None);
             }
             Entry::Vacant(place) => {
@@ -194,15 +196,15 @@ where
                 place.insert(Slot::Living { number, handle });
             }
         }
-        if shared.status() == Status::Closed {
+        if shared.mailbox.status() == Status::Closed {
             // Its arbiter is gone, and it may have said so before it could be found here.
             self.remove(key, number);
         }
-        shared.say(Word::Start);
+        shared.mailbox.say(Word::Start);
         // A stop that began before sees either this child in the registry, and its word comes
         // after the start, or its beginning is seen here.
         if !self.is_open() {
-            shared.say(child::stop_word(self.limits.timing.shutdown));
+            shared.mailbox.say(child::stop_word(self.limits.timing.shutdown));
         }
         Ok(Some(Handle::new(shared)))
     }
@@ -229,7 +231,7 @@ where
         shared.set_watch(Box::new(watch));
         let factory = Arc::clone(&self.factory);
         let key = key.clone();
-        cell::launch(&self.arbiter, &shared, self.limits.timing, move || {
+        cell::launch(&self.arbiter, &shared, FIRST_EPOCH, self.limits.timing, move || {
             Box::new(move |birth| factory(key.clone(), birth))
         });
         shared
@@ -325,7 +327,7 @@ where
         let mut crowd = Crowd { living: self.len(), failures, ..Crowd::default() };
         for crash in crashes.into_iter().take(notable) {
             let (state, depth, restarts) = match self.slots.get(&crash.key).as_deref() {
-                Some(Slot::Living { handle, .. }) => match handle.shared().status() {
+                Some(Slot::Living { handle, .. }) => match handle.shared().mailbox.status() {
                     // It was made anew since.
                     Status::Up => (NodeState::Running, handle.depth(), 1),
                     _ => (NodeState::BackingOff, handle.depth(), 0),
@@ -388,7 +390,7 @@ where
     pub(crate) fn stop(&self) {
         if self.set_stage(Stage::Stopping) {
             for child in self.living() {
-                child.shared().say(child::stop_word(self.limits.timing.shutdown));
+                child.shared().mailbox.say(child::stop_word(self.limits.timing.shutdown));
             }
             if self.len() == 0 {
                 self.end_stop();
@@ -403,7 +405,7 @@ where
     pub(crate) fn close(&self) {
         if self.set_stage(Stage::Closed) {
             for child in self.living() {
-                child::close(child.shared());
+                child.shared().close();
             }
             self.report(Event::Gone);
         }

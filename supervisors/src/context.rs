@@ -37,7 +37,7 @@ impl<'a, P: Process> Context<'a, P> {
     ///
     /// At 0 nobody wants anything of this process, and it may well [stop](Context::stop).
     pub fn depth(&self) -> usize {
-        self.shared.room().wanted()
+        self.shared.mailbox.wanted()
     }
 
     /// Runs a future beside the mailbox, and `then` with its output.

@@ -17,6 +17,8 @@ pub enum ExitReason {
     /// It was dropped without being asked: its shutdown time was over, it was to be killed, or
     /// its arbiter went away.
     Killed,
+    /// It blocked its thread for too long, so that the thread was abandoned with it.
+    Blocked,
     /// It returned an error; of a supervisor: it gave up.
     Failed(Arc<Failure>),
     /// It panicked, in a handler, a future or a timer.
@@ -43,6 +45,7 @@ impl ExitReason {
             Self::Normal
             | Self::Shutdown
             | Self::Killed
+            | Self::Blocked
             | Self::Panicked { .. }
             | Self::StartTimedOut => None,
         }
@@ -55,6 +58,7 @@ impl fmt::Display for ExitReason {
             Self::Normal => f.write_str("ended normally"),
             Self::Shutdown => f.write_str("shut down"),
             Self::Killed => f.write_str("killed"),
+            Self::Blocked => f.write_str("blocked its thread"),
             Self::Failed(failure) => write!(f, "failed: {failure}"),
             Self::Panicked { message } => write!(f, "panicked: {message}"),
             Self::StartFailed(failure) => write!(f, "could not start: {failure}"),

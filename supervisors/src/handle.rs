@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use tokio::sync::oneshot;
-
+use crate::answer::Answer;
 use crate::letter::Letter;
-use crate::message::Outcome;
-use crate::shared::{Shared, Status};
-use crate::{AskError, Lost, Message, Process, Receive, SendError};
+use crate::mailbox::Refused;
+use crate::shared::Shared;
+use crate::word::Status;
+use crate::{AskError, Message, Process, Receive, SendError};
 
 /// Sends messages to a cell; cheap to clone, and outlives every incarnation.
 pub struct Handle<P: Process> {
@@ -31,12 +32,12 @@ impl<P: Process> Handle<P> {
 
     /// Whether an incarnation is up at this moment.
     pub fn is_running(&self) -> bool {
-        self.shared.status() == Status::Up
+        self.shared.mailbox.status() == Status::Up
     }
 
     /// The number of messages queued.
     pub fn depth(&self) -> usize {
-        self.shared.depth()
+        self.shared.mailbox.depth()
     }
 
     /// Sends a message and asks for no answer; never waits.
@@ -47,14 +48,11 @@ impl<P: Process> Handle<P> {
         P: Receive<M>,
         M: Message,
     {
-        if self.shared.status() >= Status::Retired {
-            return Err(SendError::Stopped(message));
+        match self.shared.mailbox.post(Letter::tell(message)) {
+            Ok(_) => Ok(()),
+            Err(Refused::Full(letter)) => Err(SendError::Full(letter.into_message())),
+            Err(Refused::Stopped(letter)) => Err(SendError::Stopped(letter.into_message())),
         }
-        if !self.shared.room().try_take() {
-            return Err(SendError::Full(message));
-        }
-        self.post(Letter::tell(message));
-        Ok(())
     }
 
     /// Sends a message, waiting for room in the mailbox, and waits for the answer.
@@ -67,15 +65,12 @@ impl<P: Process> Handle<P> {
         P: Receive<M>,
         M: Message,
     {
-        if self.shared.status() >= Status::Retired {
-            return Err(AskError::NotDelivered(message));
+        let taken = self.taken();
+        let (letter, channel) = Letter::ask(message, taken.clone());
+        match self.shared.mailbox.post_waiting(letter).await {
+            Ok(epoch) => Answer::new(&self.shared, channel, taken, epoch).await,
+            Err(letter) => Err(AskError::NotDelivered(letter.into_message())),
         }
-        if self.shared.room().wait().await.is_err() {
-            return Err(AskError::NotDelivered(message));
-        }
-        let (letter, answer) = Letter::ask(message);
-        self.post(letter);
-        outcome(answer).await
     }
 
     /// As [`Handle::ask`], but a full mailbox is an error at once.
@@ -84,41 +79,18 @@ impl<P: Process> Handle<P> {
         P: Receive<M>,
         M: Message,
     {
-        if self.shared.status() >= Status::Retired {
-            return Err(AskError::NotDelivered(message));
-        }
-        if !self.shared.room().try_take() {
-            return Err(AskError::Full(message));
-        }
-        let (letter, answer) = Letter::ask(message);
-        self.post(letter);
-        outcome(answer).await
-    }
-
-    /// Puts a letter into the mailbox. A mailbox that has closed meanwhile drops it, which sends
-    /// an ask's message back.
-    fn post<M>(&self, letter: Letter<M>)
-    where
-        P: Receive<M>,
-        M: Message,
-    {
-        if let Some(addr) = self.shared.addr() {
-            addr.do_send(letter);
+        let taken = self.taken();
+        let (letter, channel) = Letter::ask(message, taken.clone());
+        match self.shared.mailbox.post(letter) {
+            Ok(epoch) => Answer::new(&self.shared, channel, taken, epoch).await,
+            Err(Refused::Full(letter)) => Err(AskError::Full(letter.into_message())),
+            Err(Refused::Stopped(letter)) => Err(AskError::NotDelivered(letter.into_message())),
         }
     }
-}
 
-async fn outcome<M: Message>(
-    answer: oneshot::Receiver<Outcome<M::Reply>>,
-) -> Result<M::Reply, AskError<M>> {
-    match answer.await {
-        Ok(Outcome::Answered(reply)) => Ok(reply),
-        Ok(Outcome::Returned(message)) => match message.downcast::<M>() {
-            Ok(message) => Err(AskError::NotDelivered(*message)),
-            Err(_) => Err(AskError::Lost(Lost::Unanswered)),
-        },
-        Ok(Outcome::Lost(lost)) => Err(AskError::Lost(lost)),
-        Err(_dropped) => Err(AskError::Lost(Lost::Unanswered)),
+    /// Where an asker on another thread learns whether its letter was taken out.
+    fn taken(&self) -> Option<Arc<AtomicBool>> {
+        (!self.shared.is_here()).then(Arc::default)
     }
 }
 
@@ -132,7 +104,7 @@ impl<P: Process> fmt::Debug for Handle<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle")
             .field("name", &self.name())
-            .field("status", &self.shared.status())
+            .field("status", &self.shared.mailbox.status())
             .field("depth", &self.depth())
             .finish()
     }

@@ -1,34 +1,58 @@
 //! The envelope of a message in a cell's mailbox.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use tokio::sync::oneshot;
 
 use crate::contain;
 use crate::message::{Message, Outcome, ReplyTo};
+use crate::{Context, Failure, Process, Receive};
+
+/// A letter of whatever message.
+pub(crate) trait Envelope<P: Process>: Send {
+    /// Hands the message to the process: from here on it is in flight.
+    fn open(self: Box<Self>, process: &mut P, ctx: &mut Context<'_, P>) -> Result<(), Failure>;
+}
 
 /// A message on its way to a process; dropped unhandled, it sends the message back to its asker.
 pub(crate) struct Letter<M: Message> {
     message: Option<M>,
     asker: Option<oneshot::Sender<Outcome<M::Reply>>>,
+    /// Tells an asker on another thread whether the message is in flight.
+    taken: Option<Arc<AtomicBool>>,
 }
 
 impl<M: Message> Letter<M> {
     pub(crate) fn tell(message: M) -> Self {
-        Self { message: Some(message), asker: None }
+        Self { message: Some(message), asker: None, taken: None }
     }
 
-    pub(crate) fn ask(message: M) -> (Self, oneshot::Receiver<Outcome<M::Reply>>) {
+    pub(crate) fn ask(
+        message: M,
+        taken: Option<Arc<AtomicBool>>,
+    ) -> (Self, oneshot::Receiver<Outcome<M::Reply>>) {
         let (asker, answer) = oneshot::channel();
-        (Self { message: Some(message), asker: Some(asker) }, answer)
+        (Self { message: Some(message), asker: Some(asker), taken }, answer)
     }
 
-    /// Takes it out of its envelope: from here on it is in flight.
-    pub(crate) fn open(mut self) -> Option<(M, ReplyTo<M::Reply>)> {
-        Some((self.message.take()?, ReplyTo::new(self.asker.take())))
+    pub(crate) fn taken(&self) -> Option<Arc<AtomicBool>> {
+        self.taken.clone()
+    }
+
+    /// The message, from a letter that was not sent.
+    pub(crate) fn into_message(mut self) -> M {
+        self.message.take().expect("only an opened letter is empty, and none is left of that")
     }
 }
 
-impl<M: Message> actix::Message for Letter<M> {
-    type Result = ();
+impl<P: Receive<M>, M: Message> Envelope<P> for Letter<M> {
+    fn open(mut self: Box<Self>, process: &mut P, ctx: &mut Context<'_, P>) -> Result<(), Failure> {
+        let Some(message) = self.message.take() else { return Ok(()) };
+        let reply = ReplyTo::new(self.asker.take());
+        drop(self);
+        process.receive(message, reply, ctx)
+    }
 }
 
 impl<M: Message> Drop for Letter<M> {

@@ -71,15 +71,16 @@
 //! dropped. What can't be helped: a handler that blocks its thread can't be stopped, and a panic
 //! while unwinding, or in a build with `panic = "abort"`, ends the program.
 
+mod answer;
 mod builder;
 mod cell;
+mod cell_child;
 mod check;
 mod child;
+mod children;
 mod contain;
 mod context;
 mod crashes;
-
-mod children;
 mod dynamic;
 mod dynamic_child;
 mod error;
@@ -90,9 +91,10 @@ mod introspect;
 mod key_watch;
 mod letter;
 mod life;
+mod mailbox;
 mod message;
 mod process;
-mod room;
+mod pulse;
 mod shared;
 mod shutdown;
 mod subtree;
@@ -100,6 +102,7 @@ mod supervision;
 mod supervisor;
 mod tree;
 mod verdict;
+mod word;
 mod work;
 
 pub use builder::{Birth, CellBuilder, DEFAULT_CAPACITY, DEFAULT_START_TIMEOUT, cell};

@@ -11,13 +11,18 @@ use tokio::time::{Sleep, sleep};
 use crate::cell::Cell;
 use crate::child::{Event, Next};
 use crate::contain::{self, Orphans, contained};
-use crate::shared::{Status, Word};
+use crate::mailbox::Turn;
+use crate::word::{Status, Word};
 use crate::work::{Hold, Work};
 use crate::{Birth, Context, ExitReason, Failure, Handle, Process, Shutdown};
 
 /// After so many steps in a row (finished futures, changes of state) the other actors of the
 /// arbiter have a turn.
 const STEPS_IN_A_ROW: u32 = 64;
+
+/// After so many messages in a row the cell lets its futures and the other actors of its arbiter
+/// have a turn.
+const MESSAGES_IN_A_ROW: u32 = 64;
 
 type Timer = Pin<Box<Sleep>>;
 
@@ -34,8 +39,6 @@ pub(crate) enum Life<P> {
     /// First its pauses finish; then it is told, and what [`Process::stopping`] began finishes.
     /// The limit is set when there is something to wait for.
     Stopping { process: P, reason: ExitReason, told: bool, limit: Option<Timer> },
-    /// Sends messages back.
-    Retired,
 }
 
 impl<P> Life<P> {
@@ -47,23 +50,49 @@ impl<P> Life<P> {
     fn process(&mut self) -> Option<&mut P> {
         match self {
             Self::Up(process) | Self::Stopping { process, .. } => Some(process),
-            Self::Idle | Self::Resting(_) | Self::Starting { .. } | Self::Retired => None,
+            Self::Idle | Self::Resting(_) | Self::Starting { .. } => None,
         }
     }
 }
 
 impl<P: Process> Cell<P> {
-    /// Obeys the supervisor and goes on with whatever can go on.
+    /// Obeys the supervisor, reads the mailbox and goes on with whatever can go on.
     pub(crate) fn drive(&mut self, cx: &mut TaskContext<'_>) {
-        self.in_a_row = 0;
-        self.shared.listen(cx.waker());
-        for _ in 0..STEPS_IN_A_ROW {
-            self.obey();
-            if self.closing || !self.advance(cx) {
-                return;
+        let (mut messages, mut steps) = (0, 0);
+        while messages < MESSAGES_IN_A_ROW && steps < STEPS_IN_A_ROW {
+            match self.shared.mailbox.turn(self.epoch, self.is_open(), cx.waker()) {
+                Turn::Word(word) => {
+                    self.obey(word);
+                    if self.closing {
+                        return;
+                    }
+                }
+                Turn::Letter(letter) => {
+                    messages += 1;
+                    self.pulse.beat();
+                    self.step(|process, ctx| letter.open(process, ctx));
+                }
+                Turn::Parked => {
+                    steps += 1;
+                    if !self.advance(cx) {
+                        return;
+                    }
+                }
+                Turn::Deposed => return self.give_way(),
             }
         }
+        // The futures first: they have not had a turn since the first of the messages.
+        if steps < STEPS_IN_A_ROW {
+            self.advance(cx);
+        }
         cx.waker().wake_by_ref();
+    }
+
+    /// Goes away without a word: its supervisor has given its thread up, and the place away.
+    fn give_way(&mut self) {
+        self.closing = true;
+        contain::discard(mem::replace(&mut self.work, Work::new()));
+        contain::discard(mem::replace(&mut self.life, Life::Idle));
     }
 
     /// Runs a handler of the process; its error or panic ends the incarnation.
@@ -88,7 +117,7 @@ impl<P: Process> Cell<P> {
     pub(crate) fn end(&mut self, reason: &ExitReason, mut orphans: Orphans) {
         let life = mem::replace(&mut self.life, Life::Idle);
         let work = mem::replace(&mut self.work, Work::new());
-        self.shared.set_status(Status::Down);
+        self.shared.mailbox.set_status(self.epoch, Status::Down);
         // One after the other, so that a panic in one does not meet a panic in the other.
         for (dropped, more) in [contained(|| drop(work)), contained(|| drop(life))] {
             orphans.join(more);
@@ -97,7 +126,12 @@ impl<P: Process> Cell<P> {
             }
         }
         let incarnation = self.incarnation;
-        match self.shared.report(Event::Exited { incarnation, reason: reason.clone() }) {
+        let next = if self.shared.mailbox.is_epoch(self.epoch) {
+            self.shared.report(Event::Exited { incarnation, reason: reason.clone() })
+        } else {
+            Next::Close
+        };
+        match next {
             // A cell whose arbiter goes away comes here while it is dropped, out of reach of timers.
             Next::RestartAfter(_) if self.closing => {}
             Next::Wait => {}
@@ -107,11 +141,11 @@ impl<P: Process> Cell<P> {
         orphans.exited(reason);
     }
 
-    fn obey(&mut self) {
-        match self.shared.take_word() {
+    fn obey(&mut self, word: Word) {
+        match word {
             Word::None => {}
             Word::Start => {
-                if matches!(self.life, Life::Idle | Life::Resting(_) | Life::Retired) {
+                if matches!(self.life, Life::Idle | Life::Resting(_)) {
                     self.begin();
                 }
             }
@@ -120,7 +154,7 @@ impl<P: Process> Cell<P> {
                 Life::Starting { .. } | Life::Resting(_) => {
                     self.end(&ExitReason::Shutdown, Orphans::default());
                 }
-                Life::Idle | Life::Stopping { .. } | Life::Retired => {}
+                Life::Idle | Life::Stopping { .. } => {}
             },
             Word::Kill => {
                 if self.life.is_incarnate() || matches!(self.life, Life::Resting(_)) {
@@ -128,11 +162,6 @@ impl<P: Process> Cell<P> {
                 }
             }
             Word::Cancel => self.end(&ExitReason::Shutdown, Orphans::default()),
-            Word::Retire => {
-                if !self.life.is_incarnate() {
-                    self.life = Life::Retired;
-                }
-            }
             Word::Close => {
                 if self.life.is_incarnate() {
                     self.end(&ExitReason::Killed, Orphans::default());
@@ -144,13 +173,15 @@ impl<P: Process> Cell<P> {
 
     pub(crate) fn close(&mut self) {
         self.closing = true;
-        self.shared.close();
+        if self.shared.mailbox.is_epoch(self.epoch) {
+            self.shared.mailbox.shut(Status::Closed);
+        }
     }
 
     /// Makes one step, if there is one to make.
     fn advance(&mut self, cx: &mut TaskContext<'_>) -> bool {
         match &mut self.life {
-            Life::Idle | Life::Retired => false,
+            Life::Idle => false,
             Life::Resting(timer) => {
                 let over = timer.as_mut().poll(cx).is_ready();
                 if over {
@@ -189,7 +220,8 @@ impl<P: Process> Cell<P> {
 
     /// Has the factory begin an incarnation.
     fn begin(&mut self) {
-        self.incarnation += 1;
+        let Some(incarnation) = self.shared.mailbox.begin(self.epoch) else { return };
+        self.incarnation = incarnation;
         let birth =
             Birth { handle: Handle::new(Arc::clone(&self.shared)), incarnation: self.incarnation };
         match contained(|| (self.factory)(birth)) {
@@ -211,8 +243,10 @@ impl<P: Process> Cell<P> {
         match started {
             Ok(Ok(())) => {
                 orphans.unanswered();
-                self.shared.set_status(Status::Up);
-                self.shared.report(Event::Started { incarnation: self.incarnation });
+                self.shared.mailbox.set_status(self.epoch, Status::Up);
+                if self.shared.mailbox.is_epoch(self.epoch) {
+                    self.shared.report(Event::Started { incarnation: self.incarnation });
+                }
             }
             Ok(Err(failure)) => self.end(&ExitReason::StartFailed(Arc::new(failure)), orphans),
             Err(message) => self.end(&panicked_at_start(&message), orphans),

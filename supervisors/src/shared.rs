@@ -1,91 +1,30 @@
 //! What a cell shares with its handles and its supervisor.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::Waker;
-
-use actix::Addr;
-use futures_util::task::AtomicWaker;
 
 use crate::Process;
-use crate::cell::Cell;
 use crate::child::{Event, Next, Watch};
-use crate::room::Room;
-
-/// Whether messages are taken, as callers see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub(crate) enum Status {
-    /// No incarnation is up, but one may come: messages queue up.
-    Down,
-    /// An incarnation is up.
-    Up,
-    /// No incarnation comes unless the supervisor itself is restarted: messages go back.
-    Retired,
-    /// The cell is gone.
-    Closed,
-}
-
-/// A word of the supervisor to the cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Word {
-    None,
-    /// Begin an incarnation.
-    Start,
-    /// End the incarnation in good order.
-    Stop,
-    /// End the incarnation at once.
-    Kill,
-    /// There will be no more incarnation for now: send messages back.
-    Retire,
-    /// A start was taken back before it was seen; it is answered as an exit.
-    Cancel,
-    /// Go away for good. No later word takes its place.
-    Close,
-}
-
-impl Word {
-    const ALL: [Self; 7] =
-        [Self::None, Self::Start, Self::Stop, Self::Kill, Self::Retire, Self::Cancel, Self::Close];
-
-    /// What is left to do when a new word comes before an old one was seen.
-    fn after(self, old: Self) -> Self {
-        match (old, self) {
-            (Self::Close, _) => Self::Close,
-            (Self::Start | Self::Cancel, Self::Stop | Self::Kill) => Self::Cancel,
-            (_, new) => new,
-        }
-    }
-
-    fn from_u8(byte: u8) -> Self {
-        Self::ALL.get(usize::from(byte)).copied().unwrap_or(Self::None)
-    }
-}
+use crate::mailbox::Mailbox;
+use crate::pulse::Pulse;
+use crate::word::{Status, Word};
 
 /// What a cell shares with its handles and its supervisor.
 pub(crate) struct Shared<P: Process> {
     name: Arc<str>,
-    /// The bound of the mailbox. actix's own capacity is no backpressure: each clone of an address
-    /// has a place of its own, and `do_send` ignores it.
-    room: Room,
-    status: AtomicU8,
-    word: AtomicU8,
-    waker: AtomicWaker,
-    addr: OnceLock<Addr<Cell<P>>>,
     watch: OnceLock<Box<dyn Watch>>,
+    /// The [`Pulse::place`] of the cell; 0 before it has come to its arbiter.
+    place: AtomicUsize,
+    pub(crate) mailbox: Mailbox<P>,
 }
 
 impl<P: Process> Shared<P> {
     pub(crate) fn new(name: Arc<str>, capacity: usize) -> Self {
         Self {
             name,
-            room: Room::new(capacity),
-            status: AtomicU8::new(Status::Down as u8),
-            word: AtomicU8::new(Word::None as u8),
-            waker: AtomicWaker::new(),
-            addr: OnceLock::new(),
             watch: OnceLock::new(),
+            place: AtomicUsize::new(0),
+            mailbox: Mailbox::new(capacity),
         }
     }
 
@@ -93,21 +32,28 @@ impl<P: Process> Shared<P> {
         &self.name
     }
 
-    pub(crate) fn room(&self) -> &Room {
-        &self.room
+    /// A number that is this cell's as long as anybody holds it.
+    pub(crate) fn id(self: &Arc<Self>) -> usize {
+        Arc::as_ptr(self) as usize
     }
 
-    pub(crate) fn depth(&self) -> usize {
-        self.room.taken()
+    /// Whether its cell lives on the present thread.
+    pub(crate) fn is_here(&self) -> bool {
+        let place = self.place.load(Ordering::Relaxed);
+        place != 0 && place == Pulse::place_here()
     }
 
-    pub(crate) fn addr(&self) -> Option<&Addr<Cell<P>>> {
-        self.addr.get()
+    /// The cell of that epoch has come to its arbiter.
+    pub(crate) fn arrive(&self, epoch: u32, pulse: &Arc<Pulse>) {
+        if self.mailbox.arrive(epoch, pulse) {
+            self.place.store(pulse.place(), Ordering::Relaxed);
+        }
     }
 
-    /// Sets the address; the second time is a no-op, for both threads that may do it know the same.
-    pub(crate) fn set_addr(&self, addr: Addr<Cell<P>>) {
-        let _ = self.addr.set(addr);
+    /// Takes the mailbox from a cell whose thread is blocked; see [`Mailbox::depose`].
+    pub(crate) fn depose(&self) -> (u32, u64) {
+        self.place.store(0, Ordering::Relaxed);
+        self.mailbox.depose()
     }
 
     pub(crate) fn set_watch(&self, watch: Box<dyn Watch>) {
@@ -119,52 +65,14 @@ impl<P: Process> Shared<P> {
         self.watch.get().map_or(Next::Close, |watch| watch.report(event))
     }
 
-    pub(crate) fn status(&self) -> Status {
-        match self.status.load(Ordering::Acquire) {
-            0 => Status::Down,
-            1 => Status::Up,
-            2 => Status::Retired,
-            _ => Status::Closed,
-        }
+    /// Takes no more messages for now, and sends back those that wait.
+    pub(crate) fn retire(&self) {
+        self.mailbox.shut(Status::Retired);
     }
 
-    /// Sets the status; a closed cell stays closed.
-    pub(crate) fn set_status(&self, status: Status) {
-        let _ = self.status.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
-            (now != Status::Closed as u8).then_some(status as u8)
-        });
-    }
-
-    /// Takes no more messages, and wakes those who wait for room. Returns whether it was open.
-    pub(crate) fn close(&self) -> bool {
-        let before = self.status.swap(Status::Closed as u8, Ordering::AcqRel);
-        self.room.close();
-        before != Status::Closed as u8
-    }
-
-    /// Gives the cell a word, from any thread.
-    pub(crate) fn say(&self, word: Word) {
-        let _ = self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| {
-            Some(word.after(Word::from_u8(old)) as u8)
-        });
-        self.waker.wake();
-    }
-
-    /// Whether a word waits; cheap enough to ask after each message.
-    pub(crate) fn has_word(&self) -> bool {
-        self.word.load(Ordering::Relaxed) != Word::None as u8
-    }
-
-    pub(crate) fn take_word(&self) -> Word {
-        if self.has_word() {
-            Word::from_u8(self.word.swap(Word::None as u8, Ordering::AcqRel))
-        } else {
-            Word::None
-        }
-    }
-
-    /// Has the cell's task woken at the next word.
-    pub(crate) fn listen(&self, waker: &Waker) {
-        self.waker.register(waker);
+    /// Closes the cell from outside: callers see it at once, the cell as soon as it is polled.
+    pub(crate) fn close(&self) {
+        self.mailbox.shut(Status::Closed);
+        self.mailbox.say(Word::Close);
     }
 }
