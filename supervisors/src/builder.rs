@@ -112,6 +112,7 @@ impl<P: Process> CellBuilder<P> {
             significant: self.significant,
             timing: self.timing,
             factory: Arc::new(move |birth| Box::pin(factory(birth))),
+            site: None,
         };
         child.launch(&arbiter, FIRST_EPOCH);
         (handle, ChildSpec::single(child))

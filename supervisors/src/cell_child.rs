@@ -1,13 +1,16 @@
 //! The grip of a supervisor on a cell.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use actix_rt::ArbiterHandle;
 use futures_util::future::LocalBoxFuture;
 
 use crate::cell::{self, Timing};
 use crate::child::{self, Child, Event, Watch};
+use crate::commons::{Commons, Resident};
 use crate::introspect::Look;
+use crate::names::Naming;
+use crate::pulse::Pulse;
 use crate::shared::Shared;
 use crate::word::{Status, Word};
 use crate::{Birth, Failure, Process, Restart, Shutdown};
@@ -23,6 +26,14 @@ pub(crate) struct CellChild<P: Process> {
     pub(crate) significant: bool,
     pub(crate) timing: Timing,
     pub(crate) factory: SharedFactory<P>,
+    /// Where it stands, once it is part of a tree.
+    pub(crate) site: Option<Site>,
+}
+
+/// Where a child stands.
+pub(crate) struct Site {
+    path: Arc<str>,
+    commons: Arc<Commons>,
 }
 
 impl<P: Process> CellChild<P> {
@@ -52,8 +63,12 @@ impl<P: Process> Child for CellChild<P> {
         self.timing.shutdown
     }
 
-    fn attach(&mut self, _path: &str, watch: Box<dyn Watch>) {
-        self.shared.set_watch(watch);
+    fn attach(&mut self, path: &Arc<str>, watch: Box<dyn Watch>, commons: &Arc<Commons>) {
+        let shared = Arc::downgrade(&self.shared);
+        commons.add(path, Weak::clone(&shared) as Weak<dyn Resident>);
+        let (path, names) = (Arc::clone(path), commons.names.clone());
+        self.site = Some(Site { path: Arc::clone(&path), commons: Arc::clone(commons) });
+        self.shared.set_watch(Box::new(Naming { watch, names, path, shared }));
     }
 
     fn start(&self) {
@@ -77,8 +92,52 @@ impl<P: Process> Child for CellChild<P> {
         self.shared.close();
     }
 
+    fn thread(&self) -> Option<Arc<Pulse>> {
+        self.shared.mailbox.pulse()
+    }
+
+    fn abandon(&self, place: usize) -> Option<u64> {
+        let Site { path, commons } = self.site.as_ref()?;
+        if !(self.shared.place() == place) {
+            return None;
+        }
+        let (epoch, incarnation) = self.shared.depose();
+        commons.names.remove(path);
+        self.launch(&commons.fresh_arbiter(place), epoch);
+        Some(incarnation)
+    }
+
+    fn give_up(&self) {
+        if let Some(Site { path, commons }) = &self.site {
+            commons.names.remove(path);
+        }
+        self.shared.depose();
+        self.shared.close();
+    }
+
+    fn id(&self) -> usize {
+        self.shared.id()
+    }
+
     fn look(&self) -> Look {
         Look::Process { depth: self.shared.mailbox.depth() }
+    }
+}
+
+impl<P: Process> Resident for Shared<P> {
+    fn name_of(&self, id: usize) -> Option<String> {
+        (std::ptr::from_ref(self) as usize == id).then(String::new)
+    }
+
+    fn lives_at(&self, place: usize) -> bool {
+        self.place() == place
+    }
+
+    fn give_up(&self, place: usize) {
+        if self.place() == place {
+            self.depose();
+            self.close();
+        }
     }
 }
 

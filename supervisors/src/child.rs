@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::commons::Commons;
 use crate::introspect::Look;
+use crate::pulse::Pulse;
 use crate::word::Word;
 use crate::{ExitReason, Failure, SupervisorSpec};
 
@@ -106,7 +108,7 @@ pub(crate) trait Child: Send {
     fn significant(&self) -> bool;
     fn shutdown(&self) -> Shutdown;
     /// Names the ear. Called once, before anything else.
-    fn attach(&mut self, path: &str, watch: Box<dyn Watch>);
+    fn attach(&mut self, path: &Arc<str>, watch: Box<dyn Watch>, commons: &Arc<Commons>);
     /// Begins an incarnation; reports `Started`, or `Exited` if that failed.
     fn start(&self);
     /// Ends the incarnation by its shutdown; reports `Exited` if there was one.
@@ -115,6 +117,15 @@ pub(crate) trait Child: Send {
     fn retire(&self);
     /// Ends everything.
     fn close(&self);
+    /// The thread that keeps it from ending when it is told to, if one is known.
+    fn thread(&self) -> Option<Arc<Pulse>>;
+    /// Takes it from an abandoned thread to another one, if it lives there; tells the incarnation
+    /// that is over with it. What it was doing there is never heard of again.
+    fn abandon(&self, place: usize) -> Option<u64>;
+    /// Closes it without its help: its thread is blocked.
+    fn give_up(&self);
+    /// The number of the cell, for the watchdog; 0 for what is none.
+    fn id(&self) -> usize;
     /// How it can be looked at.
     fn look(&self) -> Look;
 }

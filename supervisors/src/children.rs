@@ -6,11 +6,9 @@
 //! is dropped, and an entry never outlives its child. Each child has a number, so that an old exit
 //! never takes away a fresh child.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use actix_rt::ArbiterHandle;
 use dashmap::DashMap;
@@ -20,9 +18,10 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cell;
 use crate::child::{self, Event, Watch};
+use crate::commons::Commons;
 use crate::crashes::Crashes;
 use crate::dynamic::{KeyedFactory, Label, Limits};
-use crate::introspect::{Crowd, Member, NodeState};
+use crate::events::Lifecycle;
 use crate::key_watch::KeyWatch;
 use crate::mailbox::FIRST_EPOCH;
 use crate::shared::Shared;
@@ -50,7 +49,7 @@ pub(crate) enum Refusal {
     Closed,
 }
 
-enum Slot<P: Process> {
+pub(crate) enum Slot<P: Process> {
     Living { number: u64, handle: Handle<P> },
     CoolingDown { number: u64, until: Instant },
 }
@@ -66,18 +65,20 @@ impl<P: Process> Slot<P> {
 /// The registry of a dynamic supervisor.
 pub(crate) struct Children<K, P: Process> {
     name: Arc<str>,
-    path: OnceLock<String>,
-    arbiter: ArbiterHandle,
+    path: OnceLock<Arc<str>>,
+    /// Another one when the first was abandoned.
+    pub(crate) arbiter: Mutex<ArbiterHandle>,
     limits: Limits,
     label: Option<Label<K>>,
     factory: KeyedFactory<K, P>,
-    slots: DashMap<K, Slot<P>>,
+    pub(crate) slots: DashMap<K, Slot<P>>,
     /// Slots taken, or about to be.
     taken: AtomicUsize,
     living: AtomicUsize,
     next_number: AtomicU64,
     stage: watch::Sender<Stage>,
     parent: OnceLock<Box<dyn Watch>>,
+    pub(crate) commons: OnceLock<Weak<Commons>>,
     incarnation: AtomicU64,
     crashes: Crashes<K>,
 }
@@ -97,7 +98,7 @@ where
         Self {
             name: Arc::from(name),
             path: OnceLock::new(),
-            arbiter,
+            arbiter: Mutex::new(arbiter),
             limits,
             label,
             factory,
@@ -107,6 +108,7 @@ where
             next_number: AtomicU64::new(0),
             stage: watch::Sender::new(Stage::Down),
             parent: OnceLock::new(),
+            commons: OnceLock::new(),
             incarnation: AtomicU64::new(0),
             crashes: Crashes::new(),
         }
@@ -117,8 +119,8 @@ where
     }
 
     /// The path once it is part of a tree, the name before.
-    pub(crate) fn path(&self) -> &str {
-        self.path.get().map_or(&*self.name, String::as_str)
+    pub(crate) fn path(&self) -> &Arc<str> {
+        self.path.get().unwrap_or(&self.name)
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -218,7 +220,7 @@ where
             .map_or(Err(Refusal::Full), |_| Ok(()))
     }
 
-    fn name_of(&self, key: &K) -> Arc<str> {
+    pub(crate) fn name_of(&self, key: &K) -> Arc<str> {
         match &self.label {
             Some(label) => Arc::from(label(key)),
             None => Arc::clone(&self.name),
@@ -231,7 +233,7 @@ where
         shared.set_watch(Box::new(watch));
         let factory = Arc::clone(&self.factory);
         let key = key.clone();
-        cell::launch(&self.arbiter, &shared, FIRST_EPOCH, self.limits.timing, move || {
+        cell::launch(&self.arbiter(), &shared, FIRST_EPOCH, self.limits.timing, move || {
             Box::new(move |birth| factory(key.clone(), birth))
         });
         shared
@@ -259,12 +261,16 @@ where
         drop(living);
         self.lost_one();
         let (children, key) = (Arc::downgrade(self), key.clone());
-        self.arbiter.spawn(async move {
+        self.arbiter().spawn(async move {
             sleep_until(until).await;
             if let Some(children) = Weak::upgrade(&children) {
                 children.remove(&key, number);
             }
         });
+    }
+
+    fn arbiter(&self) -> ArbiterHandle {
+        self.arbiter.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn lost_one(&self) {
@@ -298,75 +304,28 @@ where
         })
     }
 
+    /// Tells what happened to a child, if anybody listens.
+    pub(crate) fn tell(&self, child: &str, what: impl FnOnce() -> Lifecycle) {
+        if let Some(commons) = self.commons.get().and_then(Weak::upgrade)
+            && commons.bulletin.is_heard()
+        {
+            let path = Arc::from(format!("{}/{child}", self.path()));
+            commons.bulletin.tell(&path, what());
+        }
+    }
+
     fn report(&self, event: Event) {
         if let Some(parent) = self.parent.get() {
             parent.report(event);
         }
     }
 
-    fn living(&self) -> Vec<Handle<P>> {
+    pub(crate) fn living(&self) -> Vec<Handle<P>> {
         let living = self.slots.iter().filter_map(|slot| match slot.value() {
             Slot::Living { handle, .. } => Some(handle.clone()),
             Slot::CoolingDown { .. } => None,
         });
         living.collect()
-    }
-}
-
-/// How it is shown to people.
-impl<K, P> Children<K, P>
-where
-    K: Clone + Eq + Hash + Send + Sync + 'static,
-    P: Process,
-{
-    /// Counts the children, and names at most so many: those that failed, then the busiest.
-    ///
-    /// It visits each child once; a shard of the registry is locked for reading meanwhile.
-    pub(crate) fn crowd(&self, notable: usize) -> Crowd {
-        let (failures, crashes) = self.crashes.all();
-        let mut crowd = Crowd { living: self.len(), failures, ..Crowd::default() };
-        for crash in crashes.into_iter().take(notable) {
-            let (state, depth, restarts) = match self.slots.get(&crash.key).as_deref() {
-                Some(Slot::Living { handle, .. }) => match handle.shared().mailbox.status() {
-                    // It was made anew since.
-                    Status::Up => (NodeState::Running, handle.depth(), 1),
-                    _ => (NodeState::BackingOff, handle.depth(), 0),
-                },
-                Some(Slot::CoolingDown { .. }) => (NodeState::CoolingDown, 0, 0),
-                None => (NodeState::Down, 0, 0),
-            };
-            crowd.notable.push(Member {
-                name: self.name_of(&crash.key).to_string(),
-                state,
-                depth,
-                incarnations: crash.incarnation + restarts,
-                last_failure: Some((crash.reason, crash.at)),
-            });
-        }
-        let mut busiest = BinaryHeap::new();
-        let room = notable.saturating_sub(crowd.notable.len());
-        for slot in &self.slots {
-            match slot.value() {
-                Slot::CoolingDown { .. } => crowd.cooling_down += 1,
-                Slot::Living { handle, .. } if handle.depth() > 0 => {
-                    let (depth, name) = (handle.depth(), Arc::clone(handle.shared().name()));
-                    busiest.push(Reverse((depth, name, handle.is_running())));
-                    if busiest.len() > room {
-                        busiest.pop();
-                    }
-                }
-                Slot::Living { .. } => {}
-            }
-        }
-        for Reverse((depth, name, is_running)) in busiest.into_sorted_vec() {
-            let state = if is_running { NodeState::Running } else { NodeState::Starting };
-            let name = name.to_string();
-            if crowd.notable.iter().all(|member| member.name != name) {
-                let (incarnations, last_failure) = (1, None);
-                crowd.notable.push(Member { name, state, depth, incarnations, last_failure });
-            }
-        }
-        crowd
     }
 }
 
@@ -376,9 +335,10 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     P: Process,
 {
-    pub(crate) fn attach(&self, path: &str, parent: Box<dyn Watch>) {
-        let _ = self.path.set(path.to_owned());
+    pub(crate) fn attach(&self, path: &Arc<str>, parent: Box<dyn Watch>, commons: &Arc<Commons>) {
+        let _ = self.path.set(Arc::clone(path));
         let _ = self.parent.set(parent);
+        let _ = self.commons.set(Arc::downgrade(commons));
     }
 
     pub(crate) fn open(&self) {

@@ -1,11 +1,13 @@
 //! The grip of a supervisor on a dynamic supervisor.
 
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::child::{Child, Watch};
 use crate::children::Children;
+use crate::commons::{Commons, Resident};
 use crate::introspect::Look;
+use crate::pulse::Pulse;
 use crate::shutdown::ABANDON_AFTER;
 use crate::{Process, Restart, Shutdown};
 
@@ -40,8 +42,9 @@ where
         }
     }
 
-    fn attach(&mut self, path: &str, watch: Box<dyn Watch>) {
-        self.0.attach(path, watch);
+    fn attach(&mut self, path: &Arc<str>, watch: Box<dyn Watch>, commons: &Arc<Commons>) {
+        commons.add(path, Arc::downgrade(&self.0) as Weak<dyn Resident>);
+        self.0.attach(path, watch, commons);
     }
 
     fn start(&self) {
@@ -58,6 +61,23 @@ where
 
     fn close(&self) {
         self.0.close();
+    }
+
+    fn thread(&self) -> Option<Arc<Pulse>> {
+        self.0.thread()
+    }
+
+    fn abandon(&self, place: usize) -> Option<u64> {
+        self.0.abandon(place);
+        None
+    }
+
+    fn give_up(&self) {
+        self.0.give_up();
+    }
+
+    fn id(&self) -> usize {
+        0
     }
 
     fn look(&self) -> Look {

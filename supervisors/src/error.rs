@@ -211,3 +211,17 @@ pub struct TooManyRestarts {
     #[source]
     pub reason: ExitReason,
 }
+
+/// Why a tree failed over a handler that blocks its thread.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "{path} blocks {arbiter}: the supervisors' own thread, or one too many; {abandoned} are abandoned"
+)]
+pub struct TooManyBlocked {
+    /// The path of the process.
+    pub path: String,
+    /// The name of the arbiter's thread.
+    pub arbiter: String,
+    /// How many threads were abandoned, with this one.
+    pub abandoned: usize,
+}

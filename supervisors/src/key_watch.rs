@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::child::{Event, Next, Watch};
 use crate::children::Children;
+use crate::events::Lifecycle;
 use crate::verdict::chance;
 use crate::{ExitReason, History, Process, Verdict, verdict};
 
@@ -30,8 +31,9 @@ where
 
     fn exited(&self, incarnation: u64, reason: &ExitReason) -> Next {
         let limits = self.children.limits();
-        let (path, child) = (self.children.path(), &*self.name);
+        let (path, child) = (&**self.children.path(), &*self.name);
         tracing::debug!(path, child, incarnation, %reason, "exited");
+        self.children.tell(child, || Lifecycle::Exited { incarnation, reason: reason.clone() });
         if !self.children.is_open() || matches!(reason, ExitReason::Shutdown) {
             self.children.remove(&self.key, self.number);
             return Next::Close;
@@ -49,11 +51,13 @@ where
             Verdict::Restart { after } => {
                 history.push(0, now, after, limits.policy.intensity);
                 tracing::debug!(path, child, incarnation, delay = ?after, "restarts");
+                self.children.tell(child, || Lifecycle::Restarting { after });
                 Next::RestartAfter(after)
             }
             Verdict::Escalate => {
                 let cool_down = limits.cool_down;
                 tracing::warn!(path, child, incarnation, %reason, ?cool_down, "unavailable: too many restarts");
+                self.children.tell(child, || Lifecycle::CoolingDown { time: cool_down });
                 self.children.cool_down(&self.key, self.number);
                 Next::Close
             }
@@ -69,8 +73,9 @@ where
     fn report(&self, event: Event) -> Next {
         match event {
             Event::Started { incarnation } => {
-                let (path, child) = (self.children.path(), &*self.name);
+                let (path, child) = (&**self.children.path(), &*self.name);
                 tracing::debug!(path, child, incarnation, "started");
+                self.children.tell(child, || Lifecycle::Started { incarnation });
                 Next::Wait
             }
             Event::Exited { incarnation, reason } => self.exited(incarnation, &reason),

@@ -78,13 +78,17 @@ mod cell_child;
 mod check;
 mod child;
 mod children;
+mod commons;
 mod contain;
 mod context;
 mod crashes;
+mod crowd;
 mod dynamic;
 mod dynamic_child;
 mod error;
+mod events;
 mod exit;
+mod exodus;
 mod failure;
 mod handle;
 mod introspect;
@@ -93,6 +97,7 @@ mod letter;
 mod life;
 mod mailbox;
 mod message;
+mod names;
 mod process;
 mod pulse;
 mod shared;
@@ -102,6 +107,7 @@ mod supervision;
 mod supervisor;
 mod tree;
 mod verdict;
+mod watchdog;
 mod word;
 mod work;
 
@@ -111,13 +117,18 @@ pub use context::Context;
 pub use dynamic::{
     DEFAULT_COOL_DOWN, DEFAULT_MAX_CHILDREN, DynamicBuilder, DynamicHandle, dynamic,
 };
-pub use error::{AskError, AskFailure, SendError, SpecError, StartError, TooManyRestarts};
+pub use error::{
+    AskError, AskFailure, SendError, SpecError, StartError, TooManyBlocked, TooManyRestarts,
+};
+pub use events::{EVENTS_KEPT, Events, Heard, Lifecycle, LifecycleEvent};
 pub use exit::{ExitReason, Lost};
 pub use failure::Failure;
 pub use handle::Handle;
 pub use introspect::{LastFailure, Node, NodeKind, NodeState, TreeView};
 pub use message::{Message, ReplyTo};
+pub use names::Names;
 pub use process::{Process, Receive};
 pub use supervisor::{AutoShutdown, Strategy, SupervisorSpec};
-pub use tree::Tree;
+pub use tree::{Tree, TreeBuilder};
 pub use verdict::{Backoff, History, Intensity, Policy, Verdict, verdict};
+pub use watchdog::{DEFAULT_ABANDON_AFTER, DEFAULT_MAX_ABANDONED, DEFAULT_REPORT_AFTER, Watchdog};

@@ -37,9 +37,14 @@ impl<P: Process> Shared<P> {
         Arc::as_ptr(self) as usize
     }
 
+    /// The thread that its cell lives on, by [`Pulse::place`]; 0 before it has come there.
+    pub(crate) fn place(&self) -> usize {
+        self.place.load(Ordering::Relaxed)
+    }
+
     /// Whether its cell lives on the present thread.
     pub(crate) fn is_here(&self) -> bool {
-        let place = self.place.load(Ordering::Relaxed);
+        let place = self.place();
         place != 0 && place == Pulse::place_here()
     }
 

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use crate::child::Event;
+use crate::events::Lifecycle;
 use crate::subtree::Notice;
 use crate::supervision::{Slot, State, Supervisor};
 use crate::{ExitReason, Shutdown};
@@ -48,21 +49,44 @@ impl Supervisor {
         };
         loop {
             let Some(notice) = recv_until(&mut self.notices, limit).await else {
-                tracing::error!(path, "does not stop, its thread is blocked: abandoned");
-                child.close();
-                *gone = true;
-                return;
+                return self.leave_behind(index);
             };
             if let Some(last) = last_report(&notice, index) {
                 *gone |= last.gone;
                 if let Some((incarnation, reason)) = last.exit {
                     seen.exited(incarnation, reason);
-                    tracing::info!(path, incarnation, %reason, "stopped");
+                    tracing::info!(%path, incarnation, %reason, "stopped");
+                    let what = Lifecycle::Stopped { incarnation, reason: reason.clone() };
+                    self.commons.bulletin.tell(path, what);
                 }
                 return;
             }
             self.deferred.push_back(notice);
         }
+    }
+
+    /// Goes on without a child that does not stop: its thread is blocked.
+    fn leave_behind(&mut self, index: usize) {
+        let Slot { child, path, gone, deposed, seen, .. } = &mut self.slots[index];
+        tracing::error!(%path, "does not stop, its thread is blocked");
+        let moved = child.thread().filter(|_| !self.closing).and_then(|thread| {
+            self.commons.abandon(&thread, path);
+            child.abandon(thread.place())
+        });
+        let incarnation = match moved {
+            Some(incarnation) => {
+                *deposed = incarnation;
+                incarnation
+            }
+            None => {
+                child.give_up();
+                *gone = true;
+                seen.incarnations
+            }
+        };
+        let reason = ExitReason::Blocked;
+        seen.exited(incarnation, &reason);
+        self.commons.bulletin.tell(path, Lifecycle::Stopped { incarnation, reason });
     }
 
     /// Closes all children, and waits for each that can still be waited for.

@@ -1,11 +1,15 @@
 //! Setting up a supervisor and all below it, and the grip its own supervisor has on it.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::child::{Child, Event, Kind, Next, Watch};
+use crate::commons::Commons;
 use crate::introspect::{Look, Report};
+use crate::pulse::Pulse;
 use crate::supervision::{LaidDown, Slot, Supervisor};
-use crate::{ChildSpec, Restart, Shutdown, SupervisorSpec};
+use crate::{ChildSpec, ExitReason, Restart, Shutdown, SupervisorSpec};
 
 /// A supervisor's grip on a supervisor below it.
 pub(crate) struct SupervisorChild {
@@ -27,29 +31,44 @@ pub(crate) enum Notice {
 }
 
 /// What a supervisor is told by its own.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum Order {
     Start,
     Stop,
     Retire,
     Close,
+    /// Only the root: give up for that reason.
+    Fail(ExitReason),
+    /// A thread was abandoned; what lives there is to begin anew elsewhere.
+    Abandon {
+        place: usize,
+    },
 }
 
+/// The two ends of what a supervisor hears.
+pub(crate) type Inbox = (mpsc::UnboundedSender<Notice>, mpsc::UnboundedReceiver<Notice>);
+
 /// Sets up a supervisor and all below it; none starts before it is told to.
-pub(crate) fn launch(spec: SupervisorSpec, path: &str, parent: Box<dyn Watch>) -> SupervisorChild {
-    let (inbox, notices) = mpsc::unbounded_channel();
+pub(crate) fn launch(
+    spec: SupervisorSpec,
+    path: &Arc<str>,
+    (inbox, notices): Inbox,
+    parent: Box<dyn Watch>,
+    commons: &Arc<Commons>,
+) -> SupervisorChild {
     let mut slots = Vec::with_capacity(spec.children.len());
     for (index, ChildSpec(kind)) in spec.children.into_iter().enumerate() {
         let ear = Box::new(Ear { child: index, inbox: inbox.clone() });
         let (path, child) = match kind {
             Kind::Single(mut child) => {
-                let path = format!("{path}/{}", child.name());
-                child.attach(&path, ear);
+                let path = Arc::from(format!("{path}/{}", child.name()));
+                child.attach(&path, ear, commons);
                 (path, child)
             }
             Kind::Supervisor(spec) => {
-                let path = format!("{path}/{}", spec.name);
-                let child: Box<dyn Child> = Box::new(launch(*spec, &path, ear));
+                let path = Arc::from(format!("{path}/{}", spec.name));
+                let below = launch(*spec, &path, mpsc::unbounded_channel(), ear, commons);
+                let child: Box<dyn Child> = Box::new(below);
                 (path, child)
             }
         };
@@ -61,7 +80,7 @@ pub(crate) fn launch(spec: SupervisorSpec, path: &str, parent: Box<dyn Watch>) -
         backoff: spec.backoff,
         auto_shutdown: spec.auto_shutdown,
     };
-    let supervisor = Supervisor::new(path.to_owned(), laid_down, slots, notices, parent);
+    let supervisor = Supervisor::new(path, laid_down, slots, notices, parent, commons);
     actix_rt::spawn(supervisor.run());
     SupervisorChild { name: spec.name, restart: spec.restart, significant: spec.significant, inbox }
 }
@@ -94,7 +113,7 @@ impl Child for SupervisorChild {
         Shutdown::Infinity
     }
 
-    fn attach(&mut self, _path: &str, _watch: Box<dyn Watch>) {
+    fn attach(&mut self, _path: &Arc<str>, _watch: Box<dyn Watch>, _commons: &Arc<Commons>) {
         // It was launched with its path and its watch.
     }
 
@@ -112,6 +131,23 @@ impl Child for SupervisorChild {
 
     fn close(&self) {
         self.order(Order::Close);
+    }
+
+    fn thread(&self) -> Option<Arc<Pulse>> {
+        None
+    }
+
+    fn abandon(&self, place: usize) -> Option<u64> {
+        self.order(Order::Abandon { place });
+        None
+    }
+
+    fn give_up(&self) {
+        self.close();
+    }
+
+    fn id(&self) -> usize {
+        0
     }
 
     fn look(&self) -> Look {

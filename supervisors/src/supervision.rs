@@ -10,6 +10,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use crate::child::{Child, Event, Next, Watch};
+use crate::commons::Commons;
+use crate::events::Lifecycle;
 use crate::introspect::{NodeState, Report, Seen, Sketch};
 use crate::subtree::{Notice, Order};
 use crate::verdict::chance;
@@ -29,7 +31,7 @@ pub(crate) struct LaidDown {
 
 /// A child and what is known of it.
 pub(crate) struct Slot {
-    pub(crate) path: String,
+    pub(crate) path: Arc<str>,
     pub(crate) child: Box<dyn Child>,
     pub(crate) state: State,
     /// Whether a start was tried since the supervisor started.
@@ -37,11 +39,13 @@ pub(crate) struct Slot {
     /// Whether it was up since the supervisor started.
     was_up: bool,
     pub(crate) gone: bool,
+    /// What incarnations up to this one report is never heard: their thread was abandoned.
+    pub(crate) deposed: u64,
     pub(crate) seen: Seen,
 }
 
 impl Slot {
-    pub(crate) fn new(path: String, child: Box<dyn Child>) -> Self {
+    pub(crate) fn new(path: Arc<str>, child: Box<dyn Child>) -> Self {
         Self {
             path,
             child,
@@ -49,6 +53,7 @@ impl Slot {
             was_tried: false,
             was_up: false,
             gone: false,
+            deposed: 0,
             seen: Seen::default(),
         }
     }
@@ -74,7 +79,8 @@ enum Phase {
 
 /// The task of one supervisor.
 pub(crate) struct Supervisor {
-    path: String,
+    pub(crate) path: Arc<str>,
+    pub(crate) commons: Arc<Commons>,
     laid_down: LaidDown,
     pub(crate) slots: Vec<Slot>,
     pub(crate) notices: mpsc::UnboundedReceiver<Notice>,
@@ -87,19 +93,21 @@ pub(crate) struct Supervisor {
     own: Seen,
     /// Significant children ended while the others were still starting.
     shutdown_due: bool,
-    closing: bool,
+    pub(crate) closing: bool,
 }
 
 impl Supervisor {
     pub(crate) fn new(
-        path: String,
+        path: &Arc<str>,
         laid_down: LaidDown,
         slots: Vec<Slot>,
         notices: mpsc::UnboundedReceiver<Notice>,
         parent: Box<dyn Watch>,
+        commons: &Arc<Commons>,
     ) -> Self {
         Self {
-            path,
+            path: Arc::clone(path),
+            commons: Arc::clone(commons),
             laid_down,
             slots,
             notices,
@@ -131,9 +139,15 @@ impl Supervisor {
                     }
                 }
                 Some(Notice::Order(Order::Close)) | None => {
-                    self.stop_from(0).await;
                     self.closing = true;
+                    self.stop_from(0).await;
                 }
+                Some(Notice::Order(Order::Fail(reason))) => {
+                    self.closing = true;
+                    self.stop_from(0).await;
+                    self.exit(reason);
+                }
+                Some(Notice::Order(Order::Abandon { place })) => self.abandon(place).await,
                 Some(Notice::Report { child, event }) => self.hear(child, event).await,
                 Some(Notice::Look(asker)) => {
                     // Who asked may have given up.
@@ -168,12 +182,18 @@ impl Supervisor {
     async fn hear(&mut self, index: usize, event: Event) {
         let slot = &mut self.slots[index];
         slot.gone |= matches!(event, Event::Gone);
+        if let Event::Started { incarnation } | Event::Exited { incarnation, .. } = event
+            && (1..=slot.deposed).contains(&incarnation)
+        {
+            return;
+        }
         match (event, slot.state) {
             (Event::Started { incarnation }, State::Starting) => {
                 slot.state = State::Up;
                 slot.was_up = true;
                 slot.seen.started(incarnation);
-                tracing::info!(path = slot.path, incarnation, "started");
+                tracing::info!(path = %slot.path, incarnation, "started");
+                self.commons.bulletin.tell(&slot.path, Lifecycle::Started { incarnation });
                 self.start_queued();
                 self.shut_down_if_due().await;
             }
@@ -197,7 +217,7 @@ impl Supervisor {
                 State::Waiting(_) => NodeState::BackingOff,
                 State::Up => NodeState::Running,
             };
-            let sketch = Sketch { path: slot.path.clone(), state, seen: slot.seen.clone() };
+            let sketch = Sketch { path: slot.path.to_string(), state, seen: slot.seen.clone() };
             (sketch, slot.child.look())
         });
         Report {
@@ -235,7 +255,11 @@ impl Supervisor {
         if self.phase == Phase::Starting {
             self.phase = Phase::Running;
             self.own.started(self.incarnation);
-            tracing::info!(path = self.path, incarnation = self.incarnation, "supervisor started");
+            let incarnation = self.incarnation;
+            tracing::info!(path = %self.path, incarnation, "supervisor started");
+            if self.is_root() {
+                self.commons.bulletin.tell(&self.path, Lifecycle::Started { incarnation });
+            }
             self.parent.report(Event::Started { incarnation: self.incarnation });
         }
     }
@@ -251,17 +275,19 @@ impl Supervisor {
         let slot = &mut self.slots[index];
         slot.state = State::Down;
         slot.seen.exited(incarnation, &reason);
-        let path = slot.path.clone();
+        let path = Arc::clone(&slot.path);
+        let what = Lifecycle::Exited { incarnation, reason: reason.clone() };
+        self.commons.bulletin.tell(&path, what);
         if !slot.was_up {
-            tracing::error!(path, incarnation, %reason, "start failed");
+            tracing::error!(%path, incarnation, %reason, "start failed");
             self.stop_from(0).await;
-            let error = StartError::of_child(path, reason);
+            let error = StartError::of_child(path.to_string(), reason);
             return self.exit(ExitReason::StartFailed(Arc::new(Failure::from(error))));
         }
         if reason.is_abnormal() {
-            tracing::warn!(path, incarnation, %reason, "exited");
+            tracing::warn!(%path, incarnation, %reason, "exited");
         } else {
-            tracing::info!(path, incarnation, %reason, "exited");
+            tracing::info!(%path, incarnation, %reason, "exited");
         }
         let policy = Policy {
             restart: slot.child.restart(),
@@ -277,7 +303,8 @@ impl Supervisor {
                 self.shut_down_if_due().await;
             }
             Verdict::Restart { after } => {
-                tracing::warn!(path, incarnation, delay = ?after, "restarts");
+                tracing::warn!(%path, incarnation, delay = ?after, "restarts");
+                self.commons.bulletin.tell(&path, Lifecycle::Restarting { after });
                 self.history.push(index, now, after, self.laid_down.intensity);
                 let first = match self.laid_down.strategy {
                     Strategy::OneForOne => index,
@@ -287,10 +314,13 @@ impl Supervisor {
                 self.slots[first].state = State::Waiting(now + after);
             }
             Verdict::Escalate => {
-                tracing::error!(path = self.path, child = path, %reason, "gives up: too many restarts");
+                let what =
+                    Lifecycle::Escalated { child: Arc::clone(&path), reason: reason.clone() };
+                self.commons.bulletin.tell(&self.path, what);
+                tracing::error!(path = %self.path, child = %path, %reason, "gives up: too many restarts");
                 let failure = Arc::new(Failure::from(TooManyRestarts {
-                    path: self.path.clone(),
-                    child: path,
+                    path: self.path.to_string(),
+                    child: path.to_string(),
                     reason,
                 }));
                 self.stop_from(0).await;
@@ -335,10 +365,30 @@ impl Supervisor {
     /// Ends in good order once significant children have ended, but not before all are started.
     async fn shut_down_if_due(&mut self) {
         if self.shutdown_due && self.phase == Phase::Running {
-            tracing::info!(path = self.path, "shuts down: its significant children have ended");
+            tracing::info!(path = %self.path, "shuts down: its significant children have ended");
             self.stop_from(0).await;
             self.exit(ExitReason::Shutdown);
         }
+    }
+
+    /// Takes up elsewhere what lives on an abandoned thread.
+    async fn abandon(&mut self, place: usize) {
+        let culprit = self.commons.culprit(place);
+        for index in 0..self.slots.len() {
+            let slot = &mut self.slots[index];
+            let Some(incarnation) = slot.child.abandon(place) else { continue };
+            slot.deposed = incarnation;
+            if matches!(slot.state, State::Starting | State::Up) {
+                let blocks = slot.child.id() == culprit;
+                let reason = if blocks { ExitReason::Blocked } else { ExitReason::Killed };
+                self.child_exited(index, incarnation, reason).await;
+            }
+        }
+    }
+
+    /// Whether nobody stands above it to tell of its starts.
+    fn is_root(&self) -> bool {
+        !self.path.contains('/')
     }
 
     /// Tells the own supervisor that all children are down.

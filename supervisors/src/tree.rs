@@ -1,10 +1,16 @@
 //! A running tree of supervisors.
 
-use tokio::sync::watch;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, watch};
 
 use crate::check::check;
 use crate::child::{Child, Event, Next, Watch};
+use crate::commons::Commons;
+use crate::events::{Bulletin, Events};
+use crate::names::Names;
 use crate::subtree::{self, SupervisorChild};
+use crate::watchdog::{Patrol, Watchdog};
 use crate::{ExitReason, StartError, SupervisorSpec, TreeView};
 
 /// A running tree of supervisors.
@@ -13,35 +19,53 @@ use crate::{ExitReason, StartError, SupervisorSpec, TreeView};
 pub struct Tree {
     root: SupervisorChild,
     state: watch::Receiver<State>,
+    commons: Arc<Commons>,
 }
 
 /// What is known of the root supervisor.
 #[derive(Debug, Default)]
-struct State {
-    up: bool,
-    exit: Option<ExitReason>,
+pub(crate) struct State {
+    pub(crate) up: bool,
+    pub(crate) exit: Option<ExitReason>,
     gone: bool,
 }
 
-impl Tree {
-    /// Starts a tree on the present arbiter: each child when the one before it is up.
-    ///
-    /// A child that does not start stops those before it, in reverse order, and is an error.
-    /// Cells live on the arbiters they were built for.
-    ///
-    /// # Panics
-    ///
-    /// When the present thread is no arbiter.
-    pub async fn start(root: SupervisorSpec) -> Result<Self, StartError> {
+/// A tree that is about to start: how it is watched, and who listens from the beginning.
+#[must_use = "nothing runs before it is started"]
+pub struct TreeBuilder {
+    root: SupervisorSpec,
+    watchdog: Watchdog,
+    bulletin: Arc<Bulletin>,
+}
+
+impl TreeBuilder {
+    /// Sets what is done about handlers that block their thread.
+    pub fn watchdog(mut self, watchdog: Watchdog) -> Self {
+        self.watchdog = watchdog;
+        self
+    }
+
+    /// Listens to what happens, from the first start on.
+    pub fn events(&self) -> Events {
+        self.bulletin.listen()
+    }
+
+    /// Starts it; see [`Tree::start`].
+    pub async fn start(self) -> Result<Tree, StartError> {
         if cfg!(panic = "abort") {
             return Err(StartError::PanicAborts);
         }
+        let Self { root, watchdog, bulletin } = self;
         check(&root, &root.name)?;
         let (sender, state) = watch::channel(State::default());
-        let path = root.name.clone();
-        let root = subtree::launch(root, &path, Box::new(RootWatch(sender)));
+        let path: Arc<str> = Arc::from(&*root.name);
+        let inbox = mpsc::unbounded_channel();
+        let commons = Arc::new(Commons::new(watchdog, bulletin, sender, inbox.0.clone()));
+        let patrol = Mutex::new(Some(Patrol::start(&path, &commons)));
+        let watch = Box::new(RootWatch { commons: Arc::clone(&commons), patrol });
+        let root = subtree::launch(root, &path, inbox, watch, &commons);
         root.start();
-        let mut tree = Self { root, state };
+        let mut tree = Tree { root, state, commons };
         let first = tree.state.wait_for(|state| state.up || state.exit.is_some() || state.gone);
         let exit = match first.await {
             Ok(state) if state.up => None,
@@ -53,11 +77,47 @@ impl Tree {
             Some(exit) => {
                 tree.stop().await;
                 Err(match exit {
-                    Some(reason) => StartError::of_child(path, reason),
+                    Some(reason) => StartError::of_child(path.to_string(), reason),
                     None => StartError::Stopped,
                 })
             }
         }
+    }
+}
+
+impl std::fmt::Debug for TreeBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TreeBuilder").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+impl Tree {
+    /// Starts a tree on the present arbiter: each child when the one before it is up.
+    ///
+    /// A child that does not start stops those before it, in reverse order, and is an error.
+    /// Cells live on the arbiters they were built for. A build with `panic = "abort"` is refused.
+    ///
+    /// # Panics
+    ///
+    /// When the present thread is no arbiter.
+    pub async fn start(root: SupervisorSpec) -> Result<Self, StartError> {
+        Self::prepare(root).start().await
+    }
+
+    /// A tree that is about to start, for those who want to set more than its specification.
+    pub fn prepare(root: SupervisorSpec) -> TreeBuilder {
+        let (watchdog, bulletin) = (Watchdog::default(), Arc::new(Bulletin::new()));
+        TreeBuilder { root, watchdog, bulletin }
+    }
+
+    /// Listens to what happens from now on.
+    pub fn events(&self) -> Events {
+        self.commons.bulletin.listen()
+    }
+
+    /// The names of its running processes.
+    pub fn names(&self) -> Names {
+        self.commons.names.clone()
     }
 
     /// Stops the children in reverse order; returns when all are down.
@@ -106,11 +166,18 @@ impl std::fmt::Debug for Tree {
     }
 }
 
-struct RootWatch(watch::Sender<State>);
+struct RootWatch {
+    commons: Arc<Commons>,
+    patrol: Mutex<Option<Patrol>>,
+}
 
 impl Watch for RootWatch {
     fn report(&self, event: Event) -> Next {
-        self.0.send_modify(|state| match event {
+        if matches!(event, Event::Gone) {
+            drop(self.patrol.lock().unwrap_or_else(PoisonError::into_inner).take());
+            self.commons.close();
+        }
+        self.commons.state().send_modify(|state| match event {
             Event::Started { .. } => state.up = true,
             Event::Exited { reason, .. } => state.exit = Some(reason),
             Event::Gone => state.gone = true,
