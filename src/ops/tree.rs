@@ -232,8 +232,11 @@ mod tests {
             kind,
             state: NodeState::Running,
             incarnations: 1,
+            restarts_in_window: 0,
             last_failure: None,
             uptime: Some(Duration::from_secs(200)),
+            handled: None,
+            arbiter: None,
             children,
         }
     }
@@ -247,7 +250,8 @@ mod tests {
         );
         victim.incarnations = 2;
         let reason = format!("panicked: {}", "x".repeat(100));
-        victim.last_failure = Some(LastFailure { reason, ago: Duration::from_secs(5) });
+        victim.last_failure =
+            Some(LastFailure { reason, place: None, ago: Duration::from_secs(5) });
         let crowd = NodeKind::Dynamic { living: 12, cooling_down: 0, failures: 1 };
         let customers = node("shop/entities/customers", crowd, vec![victim]);
         let entities = NodeKind::Supervisor(Strategy::OneForOne);

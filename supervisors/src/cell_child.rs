@@ -98,7 +98,7 @@ impl<P: Process> Child for CellChild<P> {
 
     fn abandon(&self, place: usize) -> Option<u64> {
         let Site { path, commons } = self.site.as_ref()?;
-        if !(self.shared.place() == place) {
+        if self.shared.place() != place {
             return None;
         }
         let (epoch, incarnation) = self.shared.depose();
@@ -120,7 +120,9 @@ impl<P: Process> Child for CellChild<P> {
     }
 
     fn look(&self) -> Look {
-        Look::Process { depth: self.shared.mailbox.depth() }
+        let mailbox = &self.shared.mailbox;
+        let arbiter = mailbox.pulse().map(|pulse| pulse.name().to_owned());
+        Look::Process { depth: mailbox.depth(), handled: mailbox.handled(), arbiter }
     }
 }
 
@@ -137,6 +139,7 @@ impl<P: Process> Resident for Shared<P> {
         if self.place() == place {
             self.depose();
             self.close();
+            self.report(Event::Gone);
         }
     }
 }

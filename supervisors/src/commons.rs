@@ -24,6 +24,9 @@ pub(crate) trait Resident: Send + Sync {
     fn give_up(&self, place: usize);
 }
 
+/// A path, and who is to be found there.
+type Address = (Arc<str>, Weak<dyn Resident>);
+
 /// What all parts of one tree share.
 pub(crate) struct Commons {
     pub(crate) bulletin: Arc<Bulletin>,
@@ -33,7 +36,7 @@ pub(crate) struct Commons {
     home: usize,
     state: watch::Sender<State>,
     root: mpsc::UnboundedSender<Notice>,
-    residents: Mutex<Vec<(Arc<str>, Weak<dyn Resident>)>>,
+    residents: Mutex<Vec<Address>>,
     threads: Mutex<Threads>,
 }
 
@@ -125,14 +128,14 @@ impl Commons {
             let arbiter = arbiter.to_string();
             let error = TooManyBlocked { path, arbiter, abandoned: count };
             let reason = ExitReason::Failed(Arc::new(Failure::from(error)));
-            for (_, resident) in self.residents() {
-                resident.give_up(place);
-            }
             if is_home {
                 // The supervisors can't say it any more.
-                self.state.send_modify(|state| state.exit = Some(reason));
-            } else {
-                let _ = self.root.send(Notice::Order(Order::Fail(reason)));
+                self.state.send_modify(|state| state.exit = Some(reason.clone()));
+            }
+            // A root that is gone has failed already.
+            let _ = self.root.send(Notice::Order(Order::Fail(reason)));
+            for (_, resident) in self.residents() {
+                resident.give_up(place);
             }
         } else {
             let _ = self.root.send(Notice::Order(Order::Abandon { place }));

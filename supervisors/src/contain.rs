@@ -8,6 +8,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::panic::{Panic, last_place};
 use crate::{ExitReason, Lost};
 
 /// An asker whose [`ReplyTo`](crate::ReplyTo) was dropped unanswered.
@@ -65,12 +66,20 @@ pub(crate) fn orphan(asker: Box<dyn Orphan>) {
     }
 }
 
-/// Runs foreign code; a panic comes back as its message.
-pub(crate) fn contained<T>(code: impl FnOnce() -> T) -> (Result<T, String>, Orphans) {
+/// Whether foreign code is running on this thread.
+pub(crate) fn is_containing() -> bool {
+    DEPTH.get() > 0
+}
+
+/// Runs foreign code; a panic comes back as a value.
+pub(crate) fn contained<T>(code: impl FnOnce() -> T) -> (Result<T, Panic>, Orphans) {
     let first = COUNT.get();
     DEPTH.set(DEPTH.get() + 1);
     // Whatever a panic leaves half-changed in the process is dropped with it and never seen again.
-    let result = catch_unwind(AssertUnwindSafe(code)).map_err(panic_message);
+    let result = catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
+        let place = last_place();
+        Panic { message: panic_message(payload), place }
+    });
     DEPTH.set(DEPTH.get() - 1);
     (result, gathered_since(first))
 }
@@ -115,8 +124,9 @@ mod tests {
 
     #[test]
     fn the_message_of_a_panic_is_kept() {
-        assert_eq!(contained(|| panic!("plain")).0, Err::<(), _>("plain".to_owned()));
-        assert_eq!(contained(|| panic!("no {}", 7)).0, Err::<(), _>("no 7".to_owned()));
+        let message = |code: fn()| contained(code).0.unwrap_err().message;
+        assert_eq!(message(|| panic!("plain")), "plain");
+        assert_eq!(message(|| panic!("no {}", 7)), "no 7");
     }
 
     #[test]
@@ -128,7 +138,10 @@ mod tests {
             }
         }
         let (result, _) = contained(|| std::panic::panic_any(Bomb));
-        assert_eq!(result, Err::<(), _>("a panic without text".to_owned()));
+        assert_eq!(
+            result.map_err(|panic: Panic| panic.message),
+            Err::<(), _>("a panic without text".to_owned())
+        );
         discard(Bomb);
     }
 }

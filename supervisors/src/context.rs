@@ -1,12 +1,16 @@
 //! What a process can do while it handles something.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{Stream, StreamExt};
+
+use crate::monitor;
 use crate::shared::Shared;
 use crate::work::{Hold, Then, Work};
-use crate::{Failure, Handle, Process};
+use crate::{Down, Failure, Handle, Process};
 
 /// What a process can do while it handles something.
 ///
@@ -73,6 +77,76 @@ impl<'a, P: Process> Context<'a, P> {
         then: impl FnOnce(&mut P, &mut Context<'_, P>) -> Result<(), Failure> + 'static,
     ) {
         self.push(Hold::Nothing, tokio::time::sleep(delay), |process, (), ctx| then(process, ctx));
+    }
+
+    /// Runs `then` again and again, with that much time between one end and the next begin.
+    pub fn every(
+        &mut self,
+        period: Duration,
+        mut then: impl FnMut(&mut P, &mut Context<'_, P>) -> Result<(), Failure> + 'static,
+    ) {
+        self.after(period, move |process, ctx| {
+            then(process, ctx)?;
+            ctx.every(period, then);
+            Ok(())
+        });
+    }
+
+    /// Runs `then` with each item of a stream, and at its end with none.
+    ///
+    /// The next item is asked for when `then` has returned, so that a fast stream waits for the
+    /// process; messages are handled in between.
+    pub fn stream<S>(
+        &mut self,
+        stream: S,
+        then: impl FnMut(&mut P, Option<S::Item>, &mut Context<'_, P>) -> Result<(), Failure> + 'static,
+    ) where
+        S: Stream + 'static,
+    {
+        self.next_item(Box::pin(stream), then);
+    }
+
+    fn next_item<S>(
+        &mut self,
+        mut stream: Pin<Box<S>>,
+        mut then: impl FnMut(&mut P, Option<S::Item>, &mut Context<'_, P>) -> Result<(), Failure>
+        + 'static,
+    ) where
+        S: Stream + 'static,
+    {
+        let next = async move {
+            let item = stream.next().await;
+            (item, stream)
+        };
+        self.spawn(next, move |process, (item, stream), ctx| {
+            let goes_on = item.is_some();
+            then(process, item, ctx)?;
+            if goes_on {
+                ctx.next_item(stream, then);
+            }
+            Ok(())
+        });
+    }
+
+    /// Runs `then`, once, when the incarnation of another cell that is up now has ended; at once if
+    /// none is.
+    pub fn monitor<Q: Process>(
+        &mut self,
+        other: &Handle<Q>,
+        then: impl FnOnce(&mut P, Down, &mut Context<'_, P>) -> Result<(), Failure> + 'static,
+    ) {
+        self.spawn(other.monitor(), then);
+    }
+
+    /// Ties the fates of two processes together, as Erlang's `link` does: when the present
+    /// incarnation of one ends abnormally, that of the other fails with [`LinkBroken`], before its
+    /// next message. Linked to a cell whose process is not up, this one fails at once.
+    ///
+    /// [`LinkBroken`]: crate::LinkBroken
+    pub fn link<Q: Process>(&mut self, other: &Handle<Q>) {
+        monitor::link(other.shared(), self.shared, self.incarnation);
+        let theirs = other.shared().mailbox.incarnation();
+        monitor::link(self.shared, other.shared(), theirs);
     }
 
     /// Ends this incarnation normally, once the present handler has returned.

@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::time::Instant;
-
 use crate::ExitReason;
+use crate::introspect::Noted;
 
 /// How many children that failed are remembered; an older one is forgotten.
 const REMEMBERED: usize = 32;
@@ -23,8 +22,7 @@ struct Inner<K> {
 pub(crate) struct Crash<K> {
     pub(crate) key: K,
     pub(crate) incarnation: u64,
-    pub(crate) reason: String,
-    pub(crate) at: Instant,
+    pub(crate) failure: Noted,
 }
 
 impl<K: Clone + Eq> Crashes<K> {
@@ -45,8 +43,8 @@ impl<K: Clone + Eq> Crashes<K> {
         if inner.last.len() >= REMEMBERED {
             inner.last.pop_front();
         }
-        let (key, reason) = (key.clone(), reason.to_string());
-        inner.last.push_back(Crash { key, incarnation, reason, at: Instant::now() });
+        let (key, failure) = (key.clone(), Noted::new(reason));
+        inner.last.push_back(Crash { key, incarnation, failure });
     }
 
     /// How many there were, and the last ones, the latest first.

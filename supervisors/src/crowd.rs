@@ -23,22 +23,31 @@ where
         let (failures, crashes) = self.crashes().all();
         let mut crowd = Crowd { living: self.len(), failures, ..Crowd::default() };
         for crash in crashes.into_iter().take(notable) {
-            let (state, depth, restarts) = match self.slots.get(&crash.key).as_deref() {
-                Some(Slot::Living { handle, .. }) => match handle.shared().mailbox.status() {
-                    // It was made anew since.
-                    Status::Up => (NodeState::Running, handle.depth(), 1),
-                    _ => (NodeState::BackingOff, handle.depth(), 0),
-                },
-                Some(Slot::CoolingDown { .. }) => (NodeState::CoolingDown, 0, 0),
-                None => (NodeState::Down, 0, 0),
-            };
-            crowd.notable.push(Member {
+            let mut member = Member {
                 name: self.name_of(&crash.key).to_string(),
-                state,
-                depth,
-                incarnations: crash.incarnation + restarts,
-                last_failure: Some((crash.reason, crash.at)),
-            });
+                state: NodeState::Down,
+                depth: 0,
+                incarnations: crash.incarnation,
+                handled: 0,
+                arbiter: None,
+                last_failure: Some(crash.failure),
+            };
+            match self.slots.get(&crash.key).as_deref() {
+                Some(Slot::Living { handle, .. }) => {
+                    let mailbox = &handle.shared().mailbox;
+                    member.state = match mailbox.status() {
+                        Status::Up => NodeState::Running,
+                        _ => NodeState::BackingOff,
+                    };
+                    member.depth = mailbox.depth();
+                    member.incarnations = member.incarnations.max(mailbox.incarnation());
+                    member.handled = mailbox.handled();
+                    member.arbiter = mailbox.pulse().map(|pulse| pulse.name().to_owned());
+                }
+                Some(Slot::CoolingDown { .. }) => member.state = NodeState::CoolingDown,
+                None => {}
+            }
+            crowd.notable.push(member);
         }
         let mut busiest = BinaryHeap::new();
         let room = notable.saturating_sub(crowd.notable.len());
@@ -46,8 +55,9 @@ where
             match slot.value() {
                 Slot::CoolingDown { .. } => crowd.cooling_down += 1,
                 Slot::Living { handle, .. } if handle.depth() > 0 => {
-                    let (depth, name) = (handle.depth(), Arc::clone(handle.shared().name()));
-                    busiest.push(Reverse((depth, name, handle.is_running())));
+                    let (depth, shared) = (handle.depth(), handle.shared());
+                    let (name, up) = (Arc::clone(shared.name()), handle.is_running());
+                    busiest.push(Reverse((depth, name, up, shared.mailbox.handled())));
                     if busiest.len() > room {
                         busiest.pop();
                     }
@@ -55,12 +65,19 @@ where
                 Slot::Living { .. } => {}
             }
         }
-        for Reverse((depth, name, is_running)) in busiest.into_sorted_vec() {
+        for Reverse((depth, name, is_running, handled)) in busiest.into_sorted_vec() {
             let state = if is_running { NodeState::Running } else { NodeState::Starting };
             let name = name.to_string();
             if crowd.notable.iter().all(|member| member.name != name) {
-                let (incarnations, last_failure) = (1, None);
-                crowd.notable.push(Member { name, state, depth, incarnations, last_failure });
+                crowd.notable.push(Member {
+                    name,
+                    state,
+                    depth,
+                    incarnations: 1,
+                    handled,
+                    arbiter: None,
+                    last_failure: None,
+                });
             }
         }
         crowd

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::Failure;
+use crate::{Failure, Panic};
 
 /// Why an incarnation ended.
 #[derive(Clone, Debug)]
@@ -22,10 +22,7 @@ pub enum ExitReason {
     /// It returned an error; of a supervisor: it gave up.
     Failed(Arc<Failure>),
     /// It panicked, in a handler, a future or a timer.
-    Panicked {
-        /// The panic's message.
-        message: String,
-    },
+    Panicked(Panic),
     /// Its factory or [`Process::started`](crate::Process::started) failed or panicked.
     StartFailed(Arc<Failure>),
     /// Its factory took longer than the start timeout.
@@ -38,6 +35,17 @@ impl ExitReason {
         !matches!(self, Self::Normal | Self::Shutdown)
     }
 
+    /// Where it happened, as `file:line`: the panic, or where the [`Failure`] was made.
+    pub fn place(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Panicked(panic) => panic.place.clone(),
+            Self::Failed(failure) | Self::StartFailed(failure) => Some(failure.place()),
+            Self::Normal | Self::Shutdown | Self::Killed | Self::Blocked | Self::StartTimedOut => {
+                None
+            }
+        }
+    }
+
     /// The failure inside, where there is one.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
@@ -46,7 +54,7 @@ impl ExitReason {
             | Self::Shutdown
             | Self::Killed
             | Self::Blocked
-            | Self::Panicked { .. }
+            | Self::Panicked(_)
             | Self::StartTimedOut => None,
         }
     }
@@ -60,7 +68,7 @@ impl fmt::Display for ExitReason {
             Self::Killed => f.write_str("killed"),
             Self::Blocked => f.write_str("blocked its thread"),
             Self::Failed(failure) => write!(f, "failed: {failure}"),
-            Self::Panicked { message } => write!(f, "panicked: {message}"),
+            Self::Panicked(panic) => panic.fmt(f),
             Self::StartFailed(failure) => write!(f, "could not start: {failure}"),
             Self::StartTimedOut => f.write_str("could not start in time"),
         }

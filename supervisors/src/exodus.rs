@@ -3,6 +3,7 @@
 use std::hash::Hash;
 use std::sync::{Arc, PoisonError, Weak};
 
+use crate::child::Event;
 use crate::children::{Children, Slot};
 use crate::commons::Resident;
 use crate::pulse::Pulse;
@@ -86,6 +87,7 @@ where
         for (_, _, child) in self.living_at(place) {
             child.shared().depose();
             child.shared().close();
+            child.shared().report(Event::Gone);
         }
     }
 }

@@ -2,50 +2,67 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::Panic;
 
 /// A fatal error of a process: it ends the incarnation.
 ///
 /// Any error turns into it by `?`. For that reason it is not itself an [`Error`]; reach the one
 /// inside by [`Failure::as_error`].
-pub struct Failure(Box<dyn Error + Send + Sync>);
+pub struct Failure {
+    error: Box<dyn Error + Send + Sync>,
+    place: &'static Location<'static>,
+}
 
 impl Failure {
     /// Wraps an error or a text.
+    #[track_caller]
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self(error.into())
+        Self { error: error.into(), place: Location::caller() }
+    }
+
+    /// Where it was made, as `file:line`; of a panic, where that happened.
+    pub fn place(&self) -> Arc<str> {
+        match self.downcast_ref::<Panic>() {
+            Some(Panic { place: Some(place), .. }) => Arc::clone(place),
+            _ => Arc::from(format!("{}:{}", self.place.file(), self.place.line())),
+        }
     }
 
     /// The error it was made from.
     pub fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
-        &*self.0
+        &*self.error
     }
 
     /// The cause below the error it was made from.
     pub fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
+        self.error.source()
     }
 
     /// The error it was made from, if it is an `E`.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
-        self.0.downcast_ref()
+        self.error.downcast_ref()
     }
 }
 
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    #[track_caller]
     fn from(error: E) -> Self {
-        Self(Box::new(error))
+        Self { error: Box::new(error), place: Location::caller() }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(&self.error, f)
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(&self.error, f)
     }
 }
 
@@ -61,6 +78,10 @@ mod tests {
         let failure = parse("x").unwrap_err();
         assert!(failure.downcast_ref::<std::num::ParseIntError>().is_some());
         assert_eq!(failure.to_string(), "invalid digit found in string");
+        // The line of the question mark.
+        let line = line!() - 6;
+        let place = failure.place();
+        assert!(place.ends_with(&format!("failure.rs:{line}")), "{place}");
         assert_eq!(Failure::new("disk gone").to_string(), "disk gone");
     }
 }

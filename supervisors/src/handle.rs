@@ -4,9 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use tokio::sync::oneshot;
+
 use crate::answer::Answer;
 use crate::letter::Letter;
 use crate::mailbox::Refused;
+use crate::monitor::{Monitor, Told};
 use crate::shared::Shared;
 use crate::word::Status;
 use crate::{AskError, Message, Process, Receive, SendError};
@@ -86,6 +89,13 @@ impl<P: Process> Handle<P> {
             Err(Refused::Full(letter)) => Err(AskError::Full(letter.into_message())),
             Err(Refused::Stopped(letter)) => Err(AskError::NotDelivered(letter.into_message())),
         }
+    }
+
+    /// Tells, once, how the incarnation that is up now ends; at once if none is.
+    pub fn monitor(&self) -> Monitor {
+        let (sender, told) = oneshot::channel();
+        let up = self.shared.mailbox.monitor(Told::Channel(sender)).is_ok();
+        Monitor(up.then_some(told))
     }
 
     /// Where an asker on another thread learns whether its letter was taken out.

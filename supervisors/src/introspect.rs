@@ -4,6 +4,7 @@
 //! of anyway; all else is read from what cells share with their handles, when somebody asks. A
 //! supervisor's own task tells of its children; crowds are counted by whoever asks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
@@ -28,10 +29,17 @@ pub struct Node {
     pub state: NodeState,
     /// How many times it was started, or tried to.
     pub incarnations: u64,
+    /// How many of its restarts count against its supervisor's intensity at this moment; of a
+    /// supervisor, how many of its children's count against its own.
+    pub restarts_in_window: u32,
     /// How it last ended, but for orderly stops.
     pub last_failure: Option<LastFailure>,
     /// For how long it has been running.
     pub uptime: Option<Duration>,
+    /// How many messages it has taken out of its mailbox, over all its incarnations; of a process.
+    pub handled: Option<u64>,
+    /// The name of the arbiter's thread it lives on; of a process that has come there.
+    pub arbiter: Option<String>,
     /// What it supervises, in the order in which it starts; of a crowd, those worth a look.
     pub children: Vec<Node>,
 }
@@ -81,6 +89,8 @@ pub enum NodeState {
 pub struct LastFailure {
     /// The reason, as it is told to people.
     pub reason: String,
+    /// Where, as `file:line`: the panic, or where the failure was made.
+    pub place: Option<Arc<str>>,
     /// How long ago.
     pub ago: Duration,
 }
@@ -97,9 +107,13 @@ impl TreeView {
     /// failed lately, and those with the longest mailboxes.
     pub async fn snapshot(&self, notable: usize) -> Node {
         let root = Look::Supervisor(self.root.clone());
-        let seen =
-            Sketch { path: self.name.clone(), state: NodeState::Running, seen: Seen::default() };
-        complete(seen, root, notable).await
+        let root_sketch = Sketch {
+            path: self.name.clone(),
+            state: NodeState::Running,
+            restarts_in_window: 0,
+            seen: Seen::default(),
+        };
+        complete(root_sketch, root, notable).await
     }
 }
 
@@ -114,7 +128,21 @@ impl std::fmt::Debug for TreeView {
 pub(crate) struct Seen {
     pub(crate) incarnations: u64,
     up_since: Option<Instant>,
-    last_failure: Option<(String, Instant)>,
+    last_failure: Option<Noted>,
+}
+
+/// A failure, as noted when it was heard of.
+#[derive(Clone, Debug)]
+pub(crate) struct Noted {
+    pub(crate) reason: String,
+    pub(crate) place: Option<Arc<str>>,
+    pub(crate) at: Instant,
+}
+
+impl Noted {
+    pub(crate) fn new(reason: &ExitReason) -> Self {
+        Self { reason: reason.to_string(), place: reason.place(), at: Instant::now() }
+    }
 }
 
 impl Seen {
@@ -127,7 +155,7 @@ impl Seen {
         self.incarnations = self.incarnations.max(incarnation);
         self.up_since = None;
         if reason.is_abnormal() {
-            self.last_failure = Some((reason.to_string(), Instant::now()));
+            self.last_failure = Some(Noted::new(reason));
         }
     }
 }
@@ -137,6 +165,7 @@ pub(crate) struct Report {
     pub(crate) strategy: Strategy,
     pub(crate) own: Seen,
     pub(crate) running: bool,
+    pub(crate) restarts_in_window: u32,
     pub(crate) children: Vec<(Sketch, Look)>,
 }
 
@@ -144,13 +173,14 @@ pub(crate) struct Report {
 pub(crate) struct Sketch {
     pub(crate) path: String,
     pub(crate) state: NodeState,
+    pub(crate) restarts_in_window: u32,
     pub(crate) seen: Seen,
 }
 
 /// How the rest can be known.
 pub(crate) enum Look {
     /// It is a process, with so many messages.
-    Process { depth: usize },
+    Process { depth: usize, handled: u64, arbiter: Option<String> },
     /// It is a supervisor, and must be asked.
     Supervisor(mpsc::UnboundedSender<Notice>),
     /// It is a crowd, to be counted by whoever asks; named are at most so many of it.
@@ -172,28 +202,37 @@ pub(crate) struct Member {
     pub(crate) state: NodeState,
     pub(crate) depth: usize,
     pub(crate) incarnations: u64,
-    pub(crate) last_failure: Option<(String, Instant)>,
+    pub(crate) handled: u64,
+    pub(crate) arbiter: Option<String>,
+    pub(crate) last_failure: Option<Noted>,
 }
 
-fn failure((reason, at): (String, Instant)) -> LastFailure {
-    LastFailure { reason, ago: at.elapsed() }
+fn failure(Noted { reason, place, at }: Noted) -> LastFailure {
+    LastFailure { reason, place, ago: at.elapsed() }
 }
 
 /// Makes a node of what is known, asking for the rest.
 fn complete(sketch: Sketch, look: Look, notable: usize) -> BoxFuture<'static, Node> {
     async move {
-        let Sketch { path, state, seen } = sketch;
+        let Sketch { path, state, restarts_in_window, seen } = sketch;
         let mut node = Node {
             path,
             kind: NodeKind::Process { depth: 0 },
             state,
             incarnations: seen.incarnations,
+            restarts_in_window,
             last_failure: seen.last_failure.map(failure),
             uptime: seen.up_since.map(|at| at.elapsed()),
+            handled: None,
+            arbiter: None,
             children: Vec::new(),
         };
         match look {
-            Look::Process { depth } => node.kind = NodeKind::Process { depth },
+            Look::Process { depth, handled, arbiter } => {
+                node.kind = NodeKind::Process { depth };
+                node.handled = Some(handled);
+                node.arbiter = arbiter;
+            }
             Look::Supervisor(inbox) => ask(&mut node, &inbox, notable).await,
             Look::Crowd(count) => add_crowd(&mut node, count(notable)),
         }
@@ -215,6 +254,7 @@ async fn ask(node: &mut Node, inbox: &mpsc::UnboundedSender<Notice>, notable: us
     if !report.running && node.state == NodeState::Running {
         node.state = NodeState::Starting;
     }
+    node.restarts_in_window = report.restarts_in_window;
     // Nobody stands above the root to note its starts.
     node.incarnations = node.incarnations.max(report.own.incarnations);
     node.uptime = node.uptime.or(report.own.up_since.map(|at| at.elapsed()));
@@ -227,13 +267,16 @@ fn add_crowd(node: &mut Node, crowd: Crowd) {
     node.kind = NodeKind::Dynamic { living, cooling_down, failures };
     node.children = notable
         .into_iter()
-        .map(|Member { name, state, depth, incarnations, last_failure }| Node {
-            path: format!("{}/{name}", node.path),
-            kind: NodeKind::Process { depth },
-            state,
-            incarnations,
-            last_failure: last_failure.map(failure),
+        .map(|member| Node {
+            path: format!("{}/{}", node.path, member.name),
+            kind: NodeKind::Process { depth: member.depth },
+            state: member.state,
+            incarnations: member.incarnations,
+            restarts_in_window: 0,
+            last_failure: member.last_failure.map(failure),
             uptime: None,
+            handled: Some(member.handled),
+            arbiter: member.arbiter,
             children: Vec::new(),
         })
         .collect();

@@ -12,9 +12,10 @@ use crate::cell::Cell;
 use crate::child::{Event, Next};
 use crate::contain::{self, Orphans, contained};
 use crate::mailbox::Turn;
+use crate::monitor::Down;
 use crate::word::{Status, Word};
 use crate::work::{Hold, Work};
-use crate::{Birth, Context, ExitReason, Failure, Handle, Process, Shutdown};
+use crate::{Birth, Context, ExitReason, Failure, Handle, Panic, Process, Shutdown};
 
 /// After so many steps in a row (finished futures, changes of state) the other actors of the
 /// arbiter have a turn.
@@ -109,7 +110,7 @@ impl<P: Process> Cell<P> {
             (Ok(Err(failure)), orphans) => {
                 self.end(&ExitReason::Failed(Arc::new(failure)), orphans);
             }
-            (Err(message), orphans) => self.end(&ExitReason::Panicked { message }, orphans),
+            (Err(panic), orphans) => self.end(&ExitReason::Panicked(panic), orphans),
         }
     }
 
@@ -118,11 +119,12 @@ impl<P: Process> Cell<P> {
         let life = mem::replace(&mut self.life, Life::Idle);
         let work = mem::replace(&mut self.work, Work::new());
         self.shared.mailbox.set_status(self.epoch, Status::Down);
+        let monitors = self.shared.mailbox.take_monitors(self.epoch);
         // One after the other, so that a panic in one does not meet a panic in the other.
         for (dropped, more) in [contained(|| drop(work)), contained(|| drop(life))] {
             orphans.join(more);
             if let Err(panic) = dropped {
-                tracing::error!(name = %self.shared.name(), panic, "a process panicked while it was dropped");
+                tracing::error!(name = %self.shared.name(), %panic, "a process panicked while it was dropped");
             }
         }
         let incarnation = self.incarnation;
@@ -139,6 +141,9 @@ impl<P: Process> Cell<P> {
             Next::Close => self.close(),
         }
         orphans.exited(reason);
+        for monitor in monitors {
+            monitor.tell(&Down::Exited { incarnation, reason: reason.clone() });
+        }
     }
 
     fn obey(&mut self, word: Word) {
@@ -198,7 +203,7 @@ impl<P: Process> Cell<P> {
                     (Ok(Poll::Ready(Err(failure))), orphans) => {
                         self.end(&ExitReason::StartFailed(Arc::new(failure)), orphans);
                     }
-                    (Err(message), orphans) => self.end(&panicked_at_start(&message), orphans),
+                    (Err(panic), orphans) => self.end(&panicked_at_start(panic), orphans),
                     (Ok(Poll::Pending), orphans) => {
                         orphans.unanswered();
                         if limit.as_mut().poll(cx).is_pending() {
@@ -230,7 +235,7 @@ impl<P: Process> Cell<P> {
                 let limit = Box::pin(sleep(self.timing.start));
                 self.life = Life::Starting { process, limit };
             }
-            (Err(message), orphans) => self.end(&panicked_at_start(&message), orphans),
+            (Err(panic), orphans) => self.end(&panicked_at_start(panic), orphans),
         }
     }
 
@@ -249,7 +254,7 @@ impl<P: Process> Cell<P> {
                 }
             }
             Ok(Err(failure)) => self.end(&ExitReason::StartFailed(Arc::new(failure)), orphans),
-            Err(message) => self.end(&panicked_at_start(&message), orphans),
+            Err(panic) => self.end(&panicked_at_start(panic), orphans),
         }
     }
 
@@ -269,8 +274,8 @@ impl<P: Process> Cell<P> {
                 orphans.unanswered();
                 false
             }
-            (Err(message), orphans) => {
-                self.end(&ExitReason::Panicked { message }, orphans);
+            (Err(panic), orphans) => {
+                self.end(&ExitReason::Panicked(panic), orphans);
                 true
             }
         }
@@ -295,7 +300,7 @@ impl<P: Process> Cell<P> {
                     self.work.leave(Hold::Nothing);
                     orphans.unanswered();
                 }
-                (Err(message), orphans) => self.end(&ExitReason::Panicked { message }, orphans),
+                (Err(panic), orphans) => self.end(&ExitReason::Panicked(panic), orphans),
             }
             return true;
         }
@@ -326,6 +331,6 @@ impl<P: Process> Cell<P> {
     }
 }
 
-fn panicked_at_start(message: &str) -> ExitReason {
-    ExitReason::StartFailed(Arc::new(Failure::new(format!("panicked: {message}"))))
+fn panicked_at_start(panic: Panic) -> ExitReason {
+    ExitReason::StartFailed(Arc::new(Failure::from(panic)))
 }

@@ -14,9 +14,10 @@ use std::task::Waker;
 use tokio::sync::Notify;
 
 use crate::letter::{Envelope, Letter};
+use crate::monitor::{Down, Told};
 use crate::pulse::Pulse;
 use crate::word::{Status, Word};
-use crate::{Message, Process, Receive};
+use crate::{ExitReason, Message, Process, Receive};
 
 /// The epoch of the first cell.
 pub(crate) const FIRST_EPOCH: u32 = 0;
@@ -47,9 +48,15 @@ struct Inner<P: Process> {
     freed: Option<Arc<Notify>>,
     /// Wakes those whose answer would come from a thread that was abandoned.
     deposed: Option<Arc<Notify>>,
+    /// Who is to be told of the end of the incarnation; boxed, since hardly any cell has one.
+    monitors: Option<Box<Monitors>>,
     /// Where the cell lives, once it has arrived there.
     pulse: Option<Arc<Pulse>>,
 }
+
+/// Who is to be told of an exit.
+#[derive(Default)]
+struct Monitors(Vec<Told>);
 
 struct Queued<P: Process> {
     letter: Box<dyn Envelope<P>>,
@@ -89,6 +96,7 @@ impl<P: Process> Mailbox<P> {
                 waker: None,
                 freed: None,
                 deposed: None,
+                monitors: None,
                 pulse: None,
             }),
         }
@@ -111,6 +119,11 @@ impl<P: Process> Mailbox<P> {
     pub(crate) fn wanted(&self) -> usize {
         let inner = self.lock();
         inner.letters.len() + inner.waiting as usize
+    }
+
+    /// The number of the last incarnation.
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.lock().incarnation
     }
 
     /// How many letters were taken out so far.
@@ -243,6 +256,39 @@ impl<P: Process> Mailbox<P> {
         is_its
     }
 
+    /// Notes who is to be told of the end of the incarnation that is up; it comes back if none is.
+    pub(crate) fn monitor(&self, told: Told) -> Result<(), Told> {
+        let mut inner = self.lock();
+        if inner.status != Status::Up {
+            return Err(told);
+        }
+        inner.monitors.get_or_insert_default().0.push(told);
+        Ok(())
+    }
+
+    /// Takes out who is to be told of the end that is just coming.
+    pub(crate) fn take_monitors(&self, epoch: u32) -> Vec<Told> {
+        let mut inner = self.lock();
+        if inner.epoch != epoch {
+            return Vec::new();
+        }
+        inner.monitors.take().map_or_else(Vec::new, |monitors| monitors.0)
+    }
+
+    /// Puts a letter before all others, whatever the bound; there are never more than links.
+    pub(crate) fn post_first(&self, letter: Box<dyn Envelope<P>>) {
+        let mut inner = self.lock();
+        if inner.status != Status::Up {
+            return;
+        }
+        inner.letters.push_front(Queued { letter, taken: None });
+        let waker = inner.waker.take();
+        drop(inner);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     /// Begins an incarnation, and tells its number; none if another cell has the place.
     pub(crate) fn begin(&self, epoch: u32) -> Option<u64> {
         let mut inner = self.lock();
@@ -298,7 +344,11 @@ impl<P: Process> Mailbox<P> {
         let waker = inner.waker.take();
         let deposed = inner.deposed.take();
         let (epoch, incarnation) = (inner.epoch, inner.incarnation);
+        let monitors = inner.monitors.take();
         drop(inner);
+        for monitor in monitors.into_iter().flat_map(|monitors| monitors.0) {
+            monitor.tell(&Down::Exited { incarnation, reason: ExitReason::Blocked });
+        }
         if let Some(deposed) = deposed {
             deposed.notify_waiters();
         }

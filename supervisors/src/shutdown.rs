@@ -73,16 +73,13 @@ impl Supervisor {
             self.commons.abandon(&thread, path);
             child.abandon(thread.place())
         });
-        let incarnation = match moved {
-            Some(incarnation) => {
-                *deposed = incarnation;
-                incarnation
-            }
-            None => {
-                child.give_up();
-                *gone = true;
-                seen.incarnations
-            }
+        let incarnation = if let Some(incarnation) = moved {
+            *deposed = incarnation;
+            incarnation
+        } else {
+            child.give_up();
+            *gone = true;
+            seen.incarnations
         };
         let reason = ExitReason::Blocked;
         seen.exited(incarnation, &reason);

@@ -210,19 +210,27 @@ impl Supervisor {
 
     /// What people see of it.
     fn look(&self) -> Report {
-        let children = self.slots.iter().map(|slot| {
+        let (history, now) = (&self.history, Instant::now());
+        let period = self.laid_down.intensity.period;
+        let children = self.slots.iter().enumerate().map(|(index, slot)| {
             let state = match slot.state {
                 State::Down => NodeState::Down,
                 State::Queued | State::Starting => NodeState::Starting,
                 State::Waiting(_) => NodeState::BackingOff,
                 State::Up => NodeState::Running,
             };
-            let sketch = Sketch { path: slot.path.to_string(), state, seen: slot.seen.clone() };
+            let sketch = Sketch {
+                path: slot.path.to_string(),
+                state,
+                restarts_in_window: history.count_of(index, period, now),
+                seen: slot.seen.clone(),
+            };
             (sketch, slot.child.look())
         });
         Report {
             strategy: self.laid_down.strategy,
             own: self.own.clone(),
+            restarts_in_window: history.count(period, now),
             running: self.phase == Phase::Running,
             children: children.collect(),
         }

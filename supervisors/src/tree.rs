@@ -9,6 +9,7 @@ use crate::child::{Child, Event, Next, Watch};
 use crate::commons::Commons;
 use crate::events::{Bulletin, Events};
 use crate::names::Names;
+use crate::panic;
 use crate::subtree::{self, SupervisorChild};
 use crate::watchdog::{Patrol, Watchdog};
 use crate::{ExitReason, StartError, SupervisorSpec, TreeView};
@@ -55,6 +56,7 @@ impl TreeBuilder {
         if cfg!(panic = "abort") {
             return Err(StartError::PanicAborts);
         }
+        panic::note_places();
         let Self { root, watchdog, bulletin } = self;
         check(&root, &root.name)?;
         let (sender, state) = watch::channel(State::default());

@@ -120,11 +120,11 @@ impl History {
         })
     }
 
-    fn count(&self, period: Duration, now: Instant) -> u32 {
+    pub(crate) fn count(&self, period: Duration, now: Instant) -> u32 {
         u32::try_from(self.within(period, now).count()).unwrap_or(u32::MAX)
     }
 
-    fn count_of(&self, child: usize, period: Duration, now: Instant) -> u32 {
+    pub(crate) fn count_of(&self, child: usize, period: Duration, now: Instant) -> u32 {
         let own = self.within(period, now).filter(|entry| entry.child == child);
         u32::try_from(own.count()).unwrap_or(u32::MAX)
     }
@@ -169,7 +169,7 @@ pub(crate) fn chance() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Failure;
+    use crate::{Failure, Panic};
     use std::sync::Arc;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -186,7 +186,7 @@ mod tests {
             (ExitReason::Shutdown, false),
             (ExitReason::Killed, true),
             (ExitReason::Failed(Arc::clone(&failure)), true),
-            (ExitReason::Panicked { message: String::new() }, true),
+            (ExitReason::Panicked(Panic { message: String::new(), place: None }), true),
             (ExitReason::StartFailed(failure), true),
             (ExitReason::StartTimedOut, true),
         ]

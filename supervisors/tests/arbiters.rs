@@ -134,7 +134,8 @@ fn whatever_happens_between_three_threads_every_ask_ends() {
             let lines = record.take();
             let ups = lines.iter().filter(|line| line.contains(" up ")).count();
             let drops = lines.iter().filter(|line| line.ends_with("dropped")).count();
-            assert_eq!(ups, drops, "a process outlives its tree: {lines:?}");
+            // One that was stopped on its way up is dropped without having been up.
+            assert!(ups <= drops, "a process outlives its tree: {lines:?}");
         }
         for arbiter in arbiters {
             arbiter.stop();

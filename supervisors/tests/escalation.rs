@@ -25,7 +25,7 @@ fn a_root_that_gives_up_says_why_and_closes_its_cells() {
         let failure = reason.failure().unwrap();
         let given_up = failure.downcast_ref::<TooManyRestarts>().unwrap();
         assert_eq!((&*given_up.path, &*given_up.child), ("root", "root/b"));
-        assert!(matches!(given_up.reason, ExitReason::Panicked { .. }));
+        assert!(matches!(given_up.reason, ExitReason::Panicked(_)));
         assert!(is_not_delivered(&a.ask(Do::Answer).await));
         assert!(is_not_delivered(&b.ask(Do::Answer).await));
         assert!(record.take().contains(&"a stopping".into()));
@@ -87,14 +87,7 @@ fn a_failed_start_during_a_restart_counts_as_another_restart() {
                 if (2..=4).contains(&incarnation) {
                     return Err(Failure::new("not yet"));
                 }
-                Ok(Probe {
-                    name: "a".into(),
-                    record,
-                    incarnation,
-                    panic_on_drop: false,
-                    linger: None,
-                    kept: vec![],
-                })
+                Ok(Probe::new("a", record, incarnation))
             }
         });
         let tree = tree_of(spec).await;
@@ -126,5 +119,81 @@ fn a_backoff_does_not_hide_a_child_that_never_works() {
         }
         tree.failed().await;
         assert_eq!(start.elapsed().as_secs(), 10 + 20 + 30);
+    });
+}
+
+#[test]
+fn an_escalation_from_leaf_to_root_stops_in_reverse_order_and_starts_in_order_at_each_level() {
+    paused(async {
+        let record = Record::default();
+        let (leaf, leaf_spec) = probe("leaf", &record);
+        let mate = |name: &str| probe(name, &record).1;
+        let one = Intensity { restarts: 1, period: Duration::from_secs(100) };
+        // Three levels, each with one who stands before and one who stands after.
+        let low = supervisor("low", Strategy::OneForAll)
+            .intensity(one)
+            .child(mate("low-1"))
+            .child(leaf_spec)
+            .child(mate("low-2"));
+        let mid = supervisor("mid", Strategy::RestForOne)
+            .intensity(one)
+            .child(mate("mid-1"))
+            .child(low)
+            .child(mate("mid-2"));
+        let root = supervisor("root", Strategy::OneForOne)
+            .intensity(one)
+            .child(mate("root-1"))
+            .child(mid)
+            .child(mate("root-2"));
+        let tree = Tree::start(root).await.unwrap();
+        let ups = |names: &[&str], n: &[u64]| -> Vec<String> {
+            names.iter().zip(n).map(|(name, n)| format!("{name} up {n}")).collect()
+        };
+        let downs = |names: &[&str]| -> Vec<String> {
+            let each = |name: &&str| [format!("{name} stopping"), format!("{name} dropped")];
+            names.iter().flat_map(each).collect()
+        };
+        let all = ["root-1", "mid-1", "low-1", "leaf", "low-2", "mid-2", "root-2"];
+        assert_eq!(record.take(), ups(&all, &[1; 7]));
+
+        let crash = async |survives: bool| {
+            assert!(is_lost(&leaf.ask(Do::Panic).await));
+            if survives {
+                leaf.ask(Do::Answer).await.unwrap();
+                // Those who stand after it are up, too, when nothing happens any more.
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            let mut lines = record.take();
+            assert_eq!(lines.remove(0), "leaf dropped");
+            lines
+        };
+        let low = ["low-1", "leaf", "low-2"];
+        let from_low = ["low-1", "leaf", "low-2", "mid-2"];
+        let from_mid = ["mid-1", "low-1", "leaf", "low-2", "mid-2"];
+
+        // Within low: all of it. The leaf is down already.
+        let expected = [downs(&["low-2", "low-1"]), ups(&low, &[2; 3])].concat();
+        assert_eq!(crash(true).await, expected);
+        // low gives up: mid restarts it and what stands after it.
+        let expected =
+            [downs(&["low-2", "low-1", "mid-2"]), ups(&from_low, &[3, 3, 3, 2])].concat();
+        assert_eq!(crash(true).await, expected);
+        assert_eq!(crash(true).await, [downs(&["low-2", "low-1"]), ups(&low, &[4; 3])].concat());
+        // low gives up again, and with it mid: root restarts mid.
+        let expected =
+            [downs(&["low-2", "low-1", "mid-2", "mid-1"]), ups(&from_mid, &[2, 5, 5, 5, 3])]
+                .concat();
+        assert_eq!(crash(true).await, expected);
+        // Three more are borne, by low, by mid, by low; the next is too much for all three.
+        for _ in 0..3 {
+            crash(true).await;
+        }
+        let lines = {
+            assert!(is_lost(&leaf.ask(Do::Panic).await));
+            tree.failed().await;
+            record.take()
+        };
+        let stops = ["low-2", "low-1", "mid-2", "mid-1", "root-2", "root-1"];
+        assert_eq!(lines, [vec!["leaf dropped".to_owned()], downs(&stops)].concat());
     });
 }

@@ -30,7 +30,7 @@ fn a_panic_anywhere_in_a_process_restarts_it_and_its_askers_learn_why() {
         ] {
             let (reason, next) = crash(how).await;
             match reason {
-                ExitReason::Panicked { message } => assert_eq!(message, text),
+                ExitReason::Panicked(panic) => assert_eq!(panic.message, text),
                 other => panic!("{text}: {other}"),
             }
             assert_eq!(next, 2, "{text}");

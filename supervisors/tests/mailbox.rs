@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use ordershop_supervisors::{AskError, SendError, Strategy, Tree};
 use support::{
@@ -183,6 +184,70 @@ fn a_child_that_ended_for_good_sends_back_what_is_queued_and_who_waits_for_room(
         let (end, asks) = futures_util::future::join(handle.ask(Do::Stop), asks).await;
         assert_eq!(end.unwrap(), 1);
         assert!(asks.iter().all(is_not_delivered));
+        tree.stop().await;
+    });
+}
+
+#[test]
+fn nobody_takes_a_place_before_those_who_wait_and_who_gives_up_hands_its_turn_on() {
+    paused(async {
+        let record = Record::default();
+        let (handle, spec) = probe_of("a", &record, |cell| cell.capacity(1));
+        let tree = tree_of(spec).await;
+        handle.tell(Do::Pause(ms(100))).unwrap();
+        until(|| handle.depth() == 0).await;
+        handle.tell(Do::Note(1)).unwrap();
+        let mut first = Box::pin(handle.ask(Do::Note(2)));
+        let mut second = Box::pin(handle.ask(Do::Note(3)));
+        assert!((&mut first).now_or_never().is_none());
+        assert!((&mut second).now_or_never().is_none());
+        drop(first);
+        // There is no moment at which a tell could slip in before the one that waits.
+        while record.take().iter().all(|line| line != "a notes 3") {
+            assert!((&mut second).now_or_never().is_none() || record.contains("a notes 3"));
+            assert!(handle.tell(Do::Note(4)).is_err() || record.contains("a notes 3"));
+            tokio::time::sleep(ms(10)).await;
+        }
+        tree.stop().await;
+    });
+}
+
+#[test]
+fn no_wake_up_is_lost_between_threads() {
+    actix_rt::System::new().block_on(async {
+        let arbiter = actix_rt::Arbiter::new();
+        let (handle, spec) =
+            probe_of("a", &Record::default(), |cell| cell.on(&arbiter.handle()).capacity(2));
+        let tree = tree_of(spec).await;
+        let asks = join_all((0..20_000).map(|_| handle.ask(Do::Answer)));
+        let answers = tokio::time::timeout(Duration::from_mins(1), asks).await.expect("one hangs");
+        assert!(answers.iter().all(Result::is_ok));
+        tree.stop().await;
+        arbiter.stop();
+        arbiter.join().unwrap();
+    });
+}
+
+#[test]
+fn ten_times_the_load_that_can_be_served_leaves_the_mailbox_at_its_bound() {
+    paused(async {
+        let (handle, spec) = probe_of("a", &Record::default(), |cell| cell.capacity(10));
+        let tree = tree_of(spec).await;
+        let (mut taken, mut refused, mut deepest) = (0, 0, 0);
+        for _ in 0..200 {
+            // One is served in the time in which ten are sent.
+            for _ in 0..10 {
+                match handle.tell(Do::Pause(ms(10))) {
+                    Ok(()) => taken += 1,
+                    Err(SendError::Full(_)) => refused += 1,
+                    Err(other) => panic!("{other}"),
+                }
+                deepest = deepest.max(handle.depth());
+                tokio::time::sleep(ms(1)).await;
+            }
+        }
+        assert_eq!(deepest, 10);
+        assert!(taken < 250 && refused > 1700, "{taken} taken, {refused} refused");
         tree.stop().await;
     });
 }

@@ -73,14 +73,7 @@ fn each_child_starts_when_the_one_before_is_up() {
             async move {
                 tokio::time::sleep(ms(500)).await;
                 let incarnation = birth.incarnation;
-                Ok(Probe {
-                    name: "a".into(),
-                    record,
-                    incarnation,
-                    panic_on_drop: false,
-                    linger: None,
-                    kept: vec![],
-                })
+                Ok(Probe::new("a", record, incarnation))
             }
         });
         let (_, b) = probe("b", &record);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ordershop_supervisors::{
     AskError, Backoff, Birth, CellBuilder, ChildSpec, Context, Failure, Handle, Intensity, Message,
-    Process, Receive, ReplyTo, Strategy, SupervisorSpec, Tree, cell,
+    Process, Receive, ReplyTo, SendError, Strategy, SupervisorSpec, Tree, cell,
 };
 
 /// Longer than anything a test waits for; on paused time it costs nothing, and a hang ends at once.
@@ -66,6 +66,8 @@ pub struct Probe {
     pub record: Record,
     pub incarnation: u64,
     pub panic_on_drop: bool,
+    pub panic_in_started: bool,
+    pub panic_in_stopping: bool,
     pub linger: Option<Duration>,
     pub kept: Vec<ReplyTo<u64>>,
 }
@@ -77,6 +79,8 @@ impl Probe {
             record,
             incarnation,
             panic_on_drop: false,
+            panic_in_started: false,
+            panic_in_stopping: false,
             linger: None,
             kept: Vec::new(),
         }
@@ -85,12 +89,14 @@ impl Probe {
 
 impl Process for Probe {
     fn started(&mut self, _: &mut Context<'_, Self>) -> Result<(), Failure> {
+        assert!(!self.panic_in_started, "in started");
         self.record.add(format!("{} up {}", self.name, self.incarnation));
         Ok(())
     }
 
     fn stopping(&mut self, ctx: &mut Context<'_, Self>) {
         self.record.add(format!("{} stopping", self.name));
+        assert!(!self.panic_in_stopping, "in stopping");
         if let Some(time) = self.linger {
             ctx.pause(tokio::time::sleep(time), |probe, (), _| {
                 probe.record.add(format!("{} finished", probe.name));
@@ -106,6 +112,11 @@ impl Drop for Probe {
         assert!(!self.panic_on_drop, "in drop");
     }
 }
+
+/// What a [`Probe`] does with a message.
+pub type Act = Box<
+    dyn FnOnce(&mut Probe, ReplyTo<u64>, &mut Context<'_, Probe>) -> Result<(), Failure> + Send,
+>;
 
 /// What a [`Probe`] can be told to do. An ask is answered with the incarnation's number.
 pub enum Do {
@@ -136,8 +147,23 @@ pub enum Do {
     /// Answers from a spawned future.
     AnswerAfter(Duration),
     TellSelf(u64),
+    /// Whatever the closure does; it answers by itself, or not at all.
+    With(Act),
     /// Blocks the thread until somebody else comes to the barrier.
     Block(Arc<Barrier>),
+}
+
+impl Do {
+    /// Does something, and answers with the incarnation's number.
+    pub fn with(
+        act: impl FnOnce(&mut Probe, &mut Context<'_, Probe>) -> Result<(), Failure> + Send + 'static,
+    ) -> Self {
+        Self::With(Box::new(|probe, reply, ctx| {
+            act(probe, ctx)?;
+            reply.send(probe.incarnation);
+            Ok(())
+        }))
+    }
 }
 
 impl Message for Do {
@@ -226,7 +252,8 @@ impl Receive<Do> for Probe {
                 });
             }
             Do::Spin => spin(ctx),
-            Do::TellSelf(n) => ctx.handle().tell(Do::Note(n))?,
+            Do::TellSelf(n) => ctx.handle().tell(Do::Note(n)).map_err(SendError::into_failure)?,
+            Do::With(act) => return act(self, reply, ctx),
             Do::Block(barrier) => {
                 barrier.wait();
             }
