@@ -72,8 +72,8 @@ impl Best {
 
     fn tell(&self, what: &str, operations: u64) {
         let [bare, ours] = self.0.map(|time| {
-            let nanos = time.unwrap_or_default().as_nanos();
-            nanos as f64 / operations as f64
+            let operations = u32::try_from(operations).unwrap_or(u32::MAX);
+            time.unwrap_or_default().as_secs_f64() * 1e9 / f64::from(operations)
         });
         println!("{what:28} bare {bare:7.0} ns   cell {ours:7.0} ns   {:4.2} of bare", bare / ours);
     }

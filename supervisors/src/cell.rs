@@ -10,6 +10,7 @@ use actix::{Actor, ActorContext, AsyncContext};
 use actix_rt::ArbiterHandle;
 use futures_util::future::LocalBoxFuture;
 
+use crate::census::Counted;
 use crate::child::Event;
 use crate::contain::Orphans;
 use crate::life::Life;
@@ -41,6 +42,7 @@ pub(crate) fn launch<P: Process>(
     let _ = Cell::start_in_arbiter(arbiter, move |_| {
         let shared = seed.grow();
         let pulse = Pulse::here();
+        let counted = Counted::new("cell", shared.name());
         shared.arrive(epoch, &pulse);
         Cell {
             shared,
@@ -52,6 +54,7 @@ pub(crate) fn launch<P: Process>(
             work: Work::new(),
             incarnation: 0,
             closing: false,
+            _counted: counted,
         }
     });
 }
@@ -92,6 +95,7 @@ pub(crate) struct Cell<P: Process> {
     pub(crate) incarnation: u64,
     /// The cell is to go away for good.
     pub(crate) closing: bool,
+    _counted: Counted,
 }
 
 // A process is never pinned: its futures are boxed.

@@ -44,37 +44,84 @@
 //! # }
 //! ```
 //!
-//! # Where to find what
+//! # Where to begin
+//!
+//! - An actor: [`Process`] and [`Receive`]; what it can do meanwhile (futures, timers, streams,
+//!   monitors, links, its own end): [`Context`].
+//! - Its place in a tree: [`cell()`] makes one, [`dynamic()`] makes many by key, on demand;
+//!   [`SupervisorSpec`] holds them together by a [`Strategy`], [`Restart`], [`Shutdown`],
+//!   [`Intensity`], [`Backoff`] and [`AutoShutdown`]; [`Tree::start`] starts it all, or
+//!   [`Tree::prepare`] with a [`Watchdog`] and listeners of your own.
+//! - Its callers: [`Handle::tell`] never waits, [`Handle::ask`] waits for room and for the answer,
+//!   [`Handle::try_ask`] for the answer only. A mailbox is bounded; `capacity(usize::MAX)` is not.
+//! - Looking on: [`Tree::view`] for what is there, [`Tree::events`] for what happens,
+//!   [`Tree::names`] from a path to a handle, [`Handle::monitor`] for an exit.
+//! - Tests: the feature `testing` brings the module `testing`.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `process`, `message`, `context` | what the author of an actor writes against |
-//! | `handle`, `error` | what its callers hold, and what can go wrong |
-//! | `builder`, `child`, `supervisor`, `tree` | what the author of a tree writes |
-//! | `dynamic`, `children`, `key_watch` | children by key, started on demand |
-//! | `introspect`, `crashes` | what can be seen of a running tree |
-//! | `check` | what is wrong with a specification, found before anything starts |
+//! | `handle`, `answer`, `error`, `failure`, `exit`, `panic` | what its callers hold, and what can go wrong |
+//! | `builder`, `child`, `supervisor`, `check`, `tree` | what the author of a tree writes |
+//! | `dynamic`, `children`, `key_watch`, `exodus` | children by key, started on demand |
+//! | `introspect`, `crashes`, `crowd`, `events`, `names`, `monitor` | what can be seen of a running tree |
 //! | `verdict` | the decision after an exit, a pure function |
-//! | `cell`, `life`, `shared`, `letter`, `room`, `work`, `contain` | the machinery: mailbox, incarnations, tasks, panics |
-//! | `subtree`, `supervision`, `shutdown` | setting supervisors up, the loop that carries out the verdicts, stopping |
+//! | `cell`, `life`, `mailbox`, `letter`, `shared`, `word`, `work`, `contain` | the machinery: incarnations, mailbox, tasks, panics |
+//! | `subtree`, `supervision`, `shutdown`, `cell_child`, `dynamic_child` | setting supervisors up, the loop that carries out the verdicts, stopping |
+//! | `commons`, `pulse`, `watchdog` | threads, and what is done when one is blocked |
+//! | `testing`, `census` | the test kit |
 //!
 //! # What happens to a message
 //!
-//! | the message is | incarnation crashes or is restarted | cell stops for good |
-//! |---|---|---|
-//! | a tell, queued | the next incarnation handles it | dropped |
-//! | a tell, in flight | gone with the incarnation | gone with the incarnation |
-//! | an ask, waiting for room or queued | the next incarnation answers it | [`AskError::NotDelivered`] |
-//! | an ask, in flight | [`AskError::Lost`] | [`AskError::Lost`] |
+//! By where it is when its incarnation ends, and how that ends. *Next* says that the next incarnation
+//! handles it, in order; `tests/fate.rs` has one test for each of these cells, named after it.
 //!
-//! A message is *in flight* from the moment its handler begins until its [`ReplyTo`] is used or
-//! dropped. What can't be helped: a handler that blocks its thread can't be stopped, and a panic
-//! while unwinding, or in a build with `panic = "abort"`, ends the program.
+//! | | panic | error | stop from inside | restart of a sibling, `one_for_all` | restart of a sibling, `rest_for_one` | killed after its shutdown time | stopped for good |
+//! |---|---|---|---|---|---|---|---|
+//! | tell, queued | next | next | next | next | next | next | dropped |
+//! | tell, in flight | gone | gone | gone | gone | gone | gone | gone |
+//! | ask, waiting for room | next | next | next | next | next | next | [`NotDelivered`] |
+//! | ask, queued | next | next | next | next | next | next | [`NotDelivered`] |
+//! | ask, in flight | [`Lost`]: [`Panicked`] | [`Lost`]: [`Failed`] | [`Lost`]: [`Normal`] | [`Lost`]: [`Shutdown`] | [`Lost`]: [`Shutdown`] | [`Lost`]: [`Killed`] | [`Lost`]: [`Shutdown`] |
+//!
+//! The first six are those of a child that is restarted; one that is not (a transient one after a stop
+//! from inside, a temporary one after anything) has stopped for good. A message is *in flight* from
+//! the moment its handler begins until its [`ReplyTo`] is used or dropped; it is never handled a second
+//! time by the runtime. An ask never hangs. Messages of one sender keep their order, also across a
+//! restart.
+//!
+//! [`NotDelivered`]: AskError::NotDelivered
+//! [`Lost`]: AskError::Lost
+//! [`Panicked`]: ExitReason::Panicked
+//! [`Failed`]: ExitReason::Failed
+//! [`Normal`]: ExitReason::Normal
+//! [`Shutdown`]: ExitReason::Shutdown
+//! [`Killed`]: ExitReason::Killed
+//!
+//! # What is a failure
+//!
+//! A panic in a handler, in a future at any poll, in a timer, in a stream or what is done with its
+//! item, in [`Process::started`], [`Process::stopping`], or in the factory; a [`Failure`] returned by any
+//! of them; a broken [link](Context::link). [`Context::stop`] is an exit, but a good one. A panic in
+//! `Drop` is survived, and said in the log: whatever is dropped here is dropped outside unwinding.
+//!
+//! # What cannot be
+//!
+//! - **A handler that blocks its thread can't be stopped.** The [`Watchdog`], on a thread of its own,
+//!   reports it by path; later it gives the thread up: asks in flight end with
+//!   [`ExitReason::Blocked`], and the cells of that thread begin anew on another one, with their queued
+//!   messages. The old process is dropped if the handler ever returns; until then there are two. Past
+//!   [`Watchdog::max_abandoned`], or when the supervisors live on that thread, the tree fails.
+//! - **A panic while another one unwinds aborts the program**, by Rust's own rules: so does a `Drop`
+//!   that panics inside a handler that panics.
+//! - **A build with `panic = "abort"`** has nothing to supervise: [`Tree::start`] refuses it with
+//!   [`StartError::PanicAborts`].
 
 mod answer;
 mod builder;
 mod cell;
 mod cell_child;
+mod census;
 mod check;
 mod child;
 mod children;
@@ -107,6 +154,8 @@ mod shutdown;
 mod subtree;
 mod supervision;
 mod supervisor;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tree;
 mod verdict;
 mod watchdog;

@@ -1,7 +1,7 @@
 //! The pulse of an arbiter: what its thread is busy with, for a watchdog on another thread to see.
 
 use std::cell::{Cell, OnceCell};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use actix_rt::{Arbiter, ArbiterHandle};
@@ -11,6 +11,10 @@ use actix_rt::{Arbiter, ArbiterHandle};
 pub(crate) struct Pulse {
     name: String,
     arbiter: Option<ArbiterHandle>,
+    #[cfg(feature = "testing")]
+    system: Option<usize>,
+    /// The thread is at its end.
+    ended: AtomicBool,
     /// The cell that has its turn, by [`Shared::id`](crate::shared::Shared::id); 0 for none.
     busy: AtomicUsize,
     /// Counts what that cell does.
@@ -25,26 +29,38 @@ fn pulses() -> MutexGuard<'static, Vec<Weak<Pulse>>> {
 }
 
 thread_local! {
-    static HERE: OnceCell<Arc<Pulse>> = const { OnceCell::new() };
+    static HERE: OnceCell<Beating> = const { OnceCell::new() };
     /// The same as a number, which costs less to reach.
     static PLACE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A pulse that ends with its thread.
+struct Beating(Arc<Pulse>);
+
+impl Drop for Beating {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Release);
+    }
 }
 
 impl Pulse {
     /// The present thread's.
     pub(crate) fn here() -> Arc<Self> {
         HERE.with(|here| {
-            let pulse = here.get_or_init(|| {
+            let Beating(pulse) = here.get_or_init(|| {
                 let pulse = Arc::new(Self {
                     name: std::thread::current().name().unwrap_or("unnamed").to_owned(),
                     arbiter: Arbiter::try_current(),
+                    #[cfg(feature = "testing")]
+                    system: actix_rt::System::try_current().map(|system| system.id()),
+                    ended: AtomicBool::new(false),
                     busy: AtomicUsize::new(0),
                     beats: AtomicU64::new(0),
                 });
                 let mut all = pulses();
                 all.retain(|pulse| pulse.strong_count() > 0);
                 all.push(Arc::downgrade(&pulse));
-                pulse
+                Beating(pulse)
             });
             PLACE.set(pulse.place());
             Arc::clone(pulse)
@@ -53,7 +69,8 @@ impl Pulse {
 
     /// All that beat at this moment.
     pub(crate) fn all() -> Vec<Arc<Self>> {
-        pulses().iter().filter_map(Weak::upgrade).collect()
+        let all = pulses();
+        all.iter().filter_map(Weak::upgrade).filter(|pulse| !pulse.has_ended()).collect()
     }
 
     /// A number that is this pulse's as long as it lives.
@@ -64,6 +81,17 @@ impl Pulse {
     /// The number of the present thread's; 0 where no cell has lived.
     pub(crate) fn place_here() -> usize {
         PLACE.get()
+    }
+
+    /// Whether its thread is at its end.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// The actix system of its thread.
+    #[cfg(feature = "testing")]
+    pub(crate) fn system(&self) -> Option<usize> {
+        self.system
     }
 
     /// The name of the arbiter's thread.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use crate::census::Counted;
 use crate::child::{Child, Event, Next, Watch};
 use crate::commons::Commons;
 use crate::events::Lifecycle;
@@ -94,6 +95,7 @@ pub(crate) struct Supervisor {
     /// Significant children ended while the others were still starting.
     shutdown_due: bool,
     pub(crate) closing: bool,
+    _counted: Counted,
 }
 
 impl Supervisor {
@@ -119,6 +121,7 @@ impl Supervisor {
             own: Seen::default(),
             shutdown_due: false,
             closing: false,
+            _counted: Counted::new("supervisor", path),
         }
     }
 

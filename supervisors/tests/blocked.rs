@@ -1,5 +1,7 @@
 //! Handlers that block their thread: told by name, their callers answered, their thread given up.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::sync::{Arc, Barrier};

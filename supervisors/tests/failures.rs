@@ -1,5 +1,7 @@
 //! Every failure that counts, each with the restart that follows.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::sync::Arc;

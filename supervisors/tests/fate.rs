@@ -3,6 +3,8 @@
 //! Each row is a module, named after where the message is when the incarnation ends; each column is a
 //! test in it, named after how that ends.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::time::Duration;

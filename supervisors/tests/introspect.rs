@@ -71,7 +71,14 @@ fn a_snapshot_tells_of_restarts_failures_backoff_and_uptime() {
         let seen = view.snapshot(3).await;
         let failed = find(&seen, "root/low/b");
         assert_eq!((failed.state, failed.uptime), (NodeState::BackingOff, None));
-        assert!(failed.last_failure.as_ref().unwrap().reason.starts_with("panicked: "));
+        let last = failed.last_failure.as_ref().unwrap();
+        assert!(last.reason.starts_with("panicked: "));
+        assert!(last.place.as_ref().unwrap().contains("support/mod.rs:"), "{last:?}");
+        assert_eq!((failed.restarts_in_window, failed.handled), (1, Some(1)));
+        assert_eq!(find(&seen, "root/low").restarts_in_window, 1);
+        assert_eq!(find(&seen, "root/a").restarts_in_window, 0);
+        let thread = std::thread::current();
+        assert_eq!(failed.arbiter.as_deref(), thread.name());
         assert_eq!(find(&seen, "root/a").incarnations, 1);
 
         assert_eq!(b.ask(Do::Answer).await.unwrap(), 2);

@@ -1,5 +1,7 @@
 //! Who is restarted with whom, and how a supervisor ends when its significant children have.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::time::Duration;
@@ -19,9 +21,9 @@ fn one_for_all_stops_the_others_in_reverse_order_and_starts_all_in_order_after_t
         let (a, a_spec) = probe("a", &record);
         let (b, b_spec) = probe("b", &record);
         let (c, c_spec) = probe("c", &record);
-        let three = Duration::from_secs(3);
+        let pause = Duration::from_secs(3);
         let root = supervisor("root", Strategy::OneForAll)
-            .backoff(Backoff { initial: three, max: three, jitter: 0.0 })
+            .backoff(Backoff { initial: pause, max: pause, jitter: 0.0 })
             .child(a_spec)
             .child(b_spec)
             .child(c_spec);
@@ -32,7 +34,7 @@ fn one_for_all_stops_the_others_in_reverse_order_and_starts_all_in_order_after_t
         assert_eq!(queued.unwrap(), 1);
         assert!(is_lost(&crash));
         assert_eq!(c.ask(Do::Answer).await.unwrap(), 2);
-        assert_eq!(before.elapsed(), three);
+        assert_eq!(before.elapsed(), pause);
         let expected = [
             "b dropped",
             "c stopping",

@@ -1,5 +1,7 @@
 //! Who is told what: events, names, monitors and links.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::time::Duration;

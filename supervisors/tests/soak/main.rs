@@ -1,6 +1,8 @@
 //! A hundred actors under four levels of supervisors, and failures of every kind, beside a model of
 //! what OTP would do: after each failure, what stopped and what started is compared line by line.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

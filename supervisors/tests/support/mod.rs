@@ -1,7 +1,6 @@
 //! A process that does as it is told, a recorder, and paused time.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
-use std::future::Future;
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
@@ -10,31 +9,43 @@ use ordershop_supervisors::{
     Process, Receive, ReplyTo, SendError, Strategy, SupervisorSpec, Tree, cell,
 };
 
-/// Longer than anything a test waits for; on paused time it costs nothing, and a hang ends at once.
-const FOREVER: Duration = Duration::from_secs(100_000);
-
 /// Runs a test on one thread, with a clock that jumps to the next timer when all is idle.
-pub fn paused<F: Future<Output = ()>>(test: F) {
-    let system = actix_rt::System::with_tokio_rt(|| {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap()
-    });
-    system.block_on(async {
-        tokio::time::timeout(FOREVER, test).await.expect("the test hangs");
-    });
-}
+#[cfg(feature = "testing")]
+pub use ordershop_supervisors::testing::{paused, until};
 
-/// Waits until something can be observed.
-pub async fn until(mut condition: impl FnMut() -> bool) {
-    let wait = async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(FOREVER / 2, wait).await.expect("it never becomes true");
+#[cfg(not(feature = "testing"))]
+pub use without_kit::{paused, until};
+
+/// What little of the test kit it takes to run without the feature `testing`.
+#[cfg(not(feature = "testing"))]
+mod without_kit {
+    use std::future::Future;
+    use std::time::Duration;
+
+    /// Longer than anything a test waits for; on paused time it costs nothing.
+    const FOREVER: Duration = Duration::from_secs(100_000);
+
+    pub fn paused<F: Future<Output = ()>>(test: F) {
+        let system = actix_rt::System::with_tokio_rt(|| {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .start_paused(true)
+                .build()
+                .unwrap()
+        });
+        system.block_on(async {
+            tokio::time::timeout(FOREVER, test).await.expect("the test hangs");
+        });
+    }
+
+    pub async fn until(mut condition: impl FnMut() -> bool) {
+        let wait = async {
+            while !condition() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(FOREVER / 2, wait).await.expect("it never becomes true");
+    }
 }
 
 pub fn ms(n: u64) -> Duration {
