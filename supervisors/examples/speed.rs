@@ -15,6 +15,8 @@ use ordershop_supervisors::{
 
 const ROUNDS: usize = 15;
 const TELLS: u64 = 200_000;
+/// So many tells are queued before the actor has its turn.
+const BURST: u64 = 1_000;
 const ASKS: u64 = 50_000;
 const CHILDREN: u64 = 100_000;
 
@@ -83,16 +85,20 @@ async fn tells(bare: &actix::Addr<Bare>, ours: &Handle<Counter>) -> Best {
     let mut best = Best::default();
     for _ in 0..ROUNDS {
         let since = Instant::now();
-        for _ in 0..TELLS {
-            bare.do_send(Add(1));
+        for _ in 0..TELLS / BURST {
+            for _ in 1..BURST {
+                bare.do_send(Add(1));
+            }
+            let _ = bare.send(Add(0)).await;
         }
-        let _ = bare.send(Add(0)).await;
         best.note(0, since);
         let since = Instant::now();
-        for _ in 0..TELLS {
-            let _ = ours.tell(Add(1));
+        for _ in 0..TELLS / BURST {
+            for _ in 1..BURST {
+                let _ = ours.tell(Add(1));
+            }
+            let _ = ours.ask(Add(0)).await;
         }
-        let _ = ours.ask(Add(0)).await;
         best.note(1, since);
     }
     best
@@ -128,17 +134,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let bare = Bare(0).start();
         let (unbounded, a) =
             cell("unbounded").capacity(usize::MAX).factory(|_| async { Ok(Counter(0)) });
-        let bound = usize::try_from(TELLS)? + 1;
-        let (bounded, b) = cell("bounded").capacity(bound).factory(|_| async { Ok(Counter(0)) });
-        let (away, c) = cell("away")
-            .on(&arbiter.handle())
-            .capacity(bound)
-            .factory(|_| async { Ok(Counter(0)) });
+        let (bounded, b) = cell("bounded").factory(|_| async { Ok(Counter(0)) });
+        let (away, c) = cell("away").on(&arbiter.handle()).factory(|_| async { Ok(Counter(0)) });
         let bare_away = Bare::start_in_arbiter(&arbiter.handle(), |_| Bare(0));
         let (crowd, d) = dynamic("crowd").factory(|_: u64, _| async { Ok(Counter(0)) });
         let root = SupervisorSpec::new("root", Strategy::OneForOne);
         let tree = Tree::start(root.child(a).child(b).child(c).child(d)).await?;
 
+        if std::env::args().nth(1).is_some_and(|part| part == "tell") {
+            for _ in 0..20 {
+                tells(&bare, &bounded).await.tell("tell, bounded", TELLS);
+            }
+        }
         tells(&bare, &unbounded).await.tell("tell, without bound", TELLS);
         tells(&bare, &bounded).await.tell("tell, bounded", TELLS);
         tells(&bare_away, &away).await.tell("tell, another arbiter", TELLS);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_rt::{Arbiter, ArbiterHandle};
@@ -100,18 +100,24 @@ impl<P: Process> CellBuilder<P> {
     /// When no arbiter was set and the present thread has none.
     pub fn factory<F, Fut>(self, factory: F) -> (Handle<P>, ChildSpec)
     where
-        F: Fn(Birth<P>) -> Fut + Send + Sync + 'static,
+        F: Fn(Birth<P>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<P, Failure>> + 'static,
     {
         let arbiter = self.arbiter.unwrap_or_else(Arbiter::current);
         let shared = Arc::new(Shared::new(Arc::from(self.name), self.capacity));
         let handle = Handle::new(Arc::clone(&shared));
+        // Shared by the cells that follow each other when a thread is abandoned, so never in dispute
+        // unless the factory itself blocks; the future that it returns is made under the lock alone.
+        let factory = Mutex::new(factory);
         let child = CellChild {
             shared,
             restart: self.restart,
             significant: self.significant,
             timing: self.timing,
-            factory: Arc::new(move |birth| Box::pin(factory(birth))),
+            factory: Arc::new(move |birth| {
+                let factory = factory.lock().unwrap_or_else(PoisonError::into_inner);
+                Box::pin(factory(birth))
+            }),
             site: None,
         };
         child.launch(&arbiter, FIRST_EPOCH);

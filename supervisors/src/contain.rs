@@ -34,7 +34,11 @@ impl Orphans {
     }
 
     /// Tells them that nobody is going to answer, though the incarnation goes on.
+    #[inline]
     pub(crate) fn unanswered(self) {
+        if self.0.is_empty() {
+            return;
+        }
         for asker in self.0 {
             asker.lose(Lost::Unanswered);
         }
