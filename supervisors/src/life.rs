@@ -75,6 +75,7 @@ impl<P: Process> Cell<P> {
                 }
                 Turn::Parked => {
                     steps += 1;
+                    self.pulse.beat();
                     if !self.advance(cx) {
                         return;
                     }

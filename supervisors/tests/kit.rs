@@ -29,10 +29,8 @@ fn it_waits_for_restarts() {
 fn complaint(test: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(test)).expect_err("it complains");
     match payload.downcast::<String>() {
-        Ok(text) => *text,
-        Err(payload) => payload
-            .downcast::<&'static str>()
-            .map_or_else(|_| String::new(), |text| text.to_string()),
+        Ok(said) => *said,
+        Err(other) => (*other.downcast::<&'static str>().unwrap()).to_owned(),
     }
 }
 

@@ -30,7 +30,7 @@ const FAILURES: [usize; 2] = [400, 10_000];
 const MEMORY_SLACK: u64 = 16 << 20;
 const ACTORS: usize = 100;
 
-/// SplitMix64: the same failures for the same seed.
+/// The `SplitMix64` generator: the same failures for the same seed.
 struct Chance(u64);
 
 impl Chance {
