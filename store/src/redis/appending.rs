@@ -20,7 +20,7 @@ const MAX_ADOPTIONS: usize = 1000;
 /// How many arguments a transaction has before its writes.
 const TRANSACTION_ARGUMENTS: usize = 8;
 const WRITE_ARGUMENTS: usize = 4;
-const EVENT_ARGUMENTS: usize = 6;
+const EVENT_ARGUMENTS: usize = 8;
 const KEY_ARGUMENTS: usize = 2;
 /// More bytes than an event takes beside its texts.
 const EVENT_OVERHEAD_BYTES: usize = 256;
@@ -225,6 +225,7 @@ fn add_transaction(command: &mut Cmd, transaction: &Transaction) {
         Some(cause) => add_uuid(command, *cause),
         None => drop(command.arg("")),
     }
+    let mut places = 1..;
     for write in writes {
         add_uuid(command, write.entity_id);
         command.arg(write.expected);
@@ -233,7 +234,9 @@ fn add_transaction(command: &mut Cmd, transaction: &Transaction) {
             None => drop(command.arg("")),
         }
         command.arg(write.events.len());
-        for event in &write.events {
+        // A version that nobody can have is refused, so it does not matter what comes behind it.
+        let versions = (1..).map(|count| write.expected.saturating_add(count));
+        for ((event, version), place) in write.events.iter().zip(versions).zip(&mut places) {
             add_uuid(command, event.event_id);
             let mut head = [0_u8; 16 + COMMAND_BYTES + 1];
             head[..16].copy_from_slice(event.event_id.as_bytes());
@@ -241,6 +244,7 @@ fn add_transaction(command: &mut Cmd, transaction: &Transaction) {
             head[16 + COMMAND_BYTES] = stream_digit(event.action);
             command.arg(&head[..]).arg(&*event.kind).arg(event.schema);
             command.arg(&*event.document).arg(&*event.data);
+            command.arg(version).arg(format!("{place}/{events}"));
         }
     }
     for (key, entity_id) in releases.iter().chain(claims) {

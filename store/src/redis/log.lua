@@ -12,11 +12,30 @@
 local STREAMS = 4
 local ADOPTED_AT_ONCE = 256
 local LOOKED_UP_AT_ONCE = 256
-local ARGUMENTS_OF_EVENT = 6
+local ARGUMENTS_OF_EVENT = 8
 local AHEAD_SECONDS = 60
 local LAST_SECOND = '18446744073709551615'
+-- Within the last second there is; as many ids are left behind it as no step can take.
+local LAST_MICROS = 900000
 local UUID = '^' .. ('%x'):rep(8) .. '%-' .. ('%x'):rep(4) .. '%-' .. ('%x'):rep(4) .. '%-'
   .. ('%x'):rep(4) .. '%-' .. ('%x'):rep(12) .. '$'
+
+-- All numbers below a thousand as text, and with leading zeros: much faster than to format them.
+local PLAIN, PADDED = {}, {}
+for number = 0, 999 do
+  PLAIN[number] = number .. ''
+  PADDED[number] = ('0'):rep(3 - #PLAIN[number]) .. PLAIN[number]
+end
+
+-- The text of a number below a million.
+local function digits(number)
+  local low = number % 1000
+  local high = (number - low) / 1000
+  if high == 0 then
+    return PLAIN[low]
+  end
+  return PLAIN[high] .. PADDED[low]
+end
 
 -- Numbers are compared as text, since ids of other programs may exceed what Lua's numbers hold.
 local function number_less(a, b)
@@ -295,41 +314,40 @@ local function key_changes(name, args, at, releases, claims)
 end
 
 -- Adds the entries of a transaction; returns whether no stream refused an id.
-local function add_entries(log, args, at, writes, events, items)
+local function add_entries(log, args, at, writes, items)
   local keys, time, command_id, cause = log.keys, log.time_us, log.command_id, log.cause
-  local seconds, micros = log.seconds, log.micros
+  local seconds, micros, ids = log.seconds, log.micros, {}
   local place = 0
   for _ = 1, writes do
-    local entity_id, version = args[at], tonumber(args[at + 1])
+    local entity_id = args[at]
     local count = tonumber(args[at + 3])
     at = at + 4
     for _ = 1, count do
-      place, version, micros = place + 1, version + 1, micros + 1
+      place, micros = place + 1, micros + 1
       if micros > 999999 then
         seconds, micros = increment(seconds), 0
       end
-      local id = seconds .. '-' .. micros
-      local head = args[at + 1]
-      local stream = head:byte(25) - 48
-      local added = redis.pcall('XADD', keys[stream], id, 'event_id', args[at], 'entity',
-        args[at + 4], 'type', args[at + 2], 'schema', args[at + 3], 'version', version, 'time',
-        time, 'command_id', command_id, 'cause', cause, 'data', args[at + 5], 'entity_id',
-        entity_id, 'transaction', place .. '/' .. events)
+      local id = seconds .. '-' .. digits(micros)
+      local head, version = args[at + 1], args[at + 6]
+      local added = redis.pcall('XADD', keys[head:byte(25) - 48], id, 'event_id', args[at],
+        'entity', args[at + 4], 'type', args[at + 2], 'schema', args[at + 3], 'version', version,
+        'time', time, 'command_id', command_id, 'cause', cause, 'data', args[at + 5], 'entity_id',
+        entity_id, 'transaction', args[at + 7])
       if type(added) == 'table' then
         for number = 1, place - 1 do
-          redis.call('XDEL', keys[items[number]:byte(25) - 48], (item_place(items[number])))
+          redis.call('XDEL', keys[items[number]:byte(25) - 48], ids[number])
         end
         return false, added
       end
-      items[place] = head .. id .. ' ' .. version
+      ids[place], items[place] = id, head .. id .. ' ' .. version
       at = at + ARGUMENTS_OF_EVENT
     end
   end
   log.seconds, log.micros = seconds, micros
-  for number = 1, events do
-    log.last[items[number]:byte(25) - 48] = (item_place(items[number]))
+  for number = 1, place do
+    log.last[items[number]:byte(25) - 48] = ids[number]
   end
-  return true
+  return ids[1]
 end
 
 -- Adds the items of a transaction to its entities' indexes.
@@ -338,22 +356,22 @@ local function add_items(prefix, entities, args, at, writes, items)
   for _ = 1, writes do
     local key, entity = prefix .. args[at], entities[args[at]]
     local count = tonumber(args[at + 3])
-    for number = 1, count do
-      redis.call('RPUSH', key, items[place + number])
+    for _ = 1, count do
+      place = place + 1
+      redis.call('RPUSH', key, items[place])
     end
-    place = place + count
-    entity.version = string.format('%d', tonumber(args[at + 1]) + count)
-    entity.event = items[place]:sub(1, 16)
     at = at + 4 + count * ARGUMENTS_OF_EVENT
+    entity.version = args[at - 2]
+    entity.event = items[place]:sub(1, 16)
   end
 end
 
 -- One transaction: its length, its numbers of writes, releases, claims and events, its command's id
 -- as text and its begin as bytes, its cause; then the writes (entity, expected version, expected
--- event, number of events; for each event its id, its item's head, type, schema, entity, data);
--- then the releases and the claims.
+-- event, number of events; for each event its id, its item's head, type, schema, entity, data, the
+-- version that it makes, its place in the transaction); then the releases and the claims.
 local function transact(log, prefix, entities, args, at)
-  local writes, events = tonumber(args[at + 1]), tonumber(args[at + 4])
+  local writes, events = tonumber(args[at + 1]), args[at + 4]
   log.command_id, log.command, log.cause = args[at + 5], args[at + 6], args[at + 7]
   at = at + 8
   local refused, keys_at = decide(log, prefix, entities, args, at, writes)
@@ -370,11 +388,11 @@ local function transact(log, prefix, entities, args, at)
     end
   end
   local items = {}
-  local added, failure = add_entries(log, args, at, writes, events, items)
-  if not added then
+  local first, failure = add_entries(log, args, at, writes, items)
+  if not first then
     place_ids_above_streams(log)
-    added, failure = add_entries(log, args, at, writes, events, items)
-    if not added then
+    first, failure = add_entries(log, args, at, writes, items)
+    if not first then
       save(log)
       return 'X' .. failure.err
     end
@@ -387,7 +405,7 @@ local function transact(log, prefix, entities, args, at)
       redis.call('HDEL', holders, key)
     end
   end
-  return 'C' .. (item_place(items[1])) .. ' ' .. events
+  return 'C' .. first .. ' ' .. events
 end
 
 -- The event at each id of a position, so that it is noticed when the log no longer holds it.
@@ -416,7 +434,7 @@ local function append(keys, args, at)
   local outcomes, entities = {}, {}
   if transactions > 0 then
     place_ids(log)
-    if log.seconds == LAST_SECOND then
+    if log.seconds == LAST_SECOND and log.micros > LAST_MICROS then
       return redis.error_reply('EXHAUSTED a stream of the topic holds the highest id there is')
     end
     log.time_us = log.time[1] .. ('0'):rep(6 - #log.time[2]) .. log.time[2]
