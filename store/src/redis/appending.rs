@@ -157,7 +157,7 @@ async fn run_step(
     step: &Step,
 ) -> Result<Vec<(usize, Outcome)>, LogError> {
     for _ in 0..MAX_ADOPTIONS {
-        let arguments = |command: &mut Cmd| add_arguments(command, step);
+        let arguments = |command: &mut Cmd| add_arguments(command, inner, topic, step);
         let answer =
             inner.script.call(&inner.commands, Function::Append, topic, &arguments).await?;
         let (done, results) = take_answer(topic, answer)?;
@@ -193,7 +193,7 @@ fn witness(inner: &Inner, transaction: &Transaction, committed: &Committed) {
     }
 }
 
-fn add_arguments(command: &mut Cmd, step: &Step) {
+fn add_arguments(command: &mut Cmd, inner: &Inner, topic: Topic, step: &Step) {
     command.arg(step.transactions.len()).arg(step.cursors.len()).arg(step.snapshots.len());
     for (_, transaction) in &step.transactions {
         add_transaction(command, transaction);
@@ -201,7 +201,12 @@ fn add_arguments(command: &mut Cmd, step: &Step) {
     for (name, position) in &step.cursors {
         command.arg(&**name).arg(kept::encode_position(*position));
         for action in Action::ALL {
-            command.arg(position.of(action).to_string());
+            let id = position.of(action);
+            command.arg(id.to_string());
+            match inner.witness.event_at(topic, action, id) {
+                Some(event_id) => add_uuid(command, event_id),
+                None => drop(command.arg("")),
+            }
         }
     }
     for (entity_id, snapshot) in &step.snapshots {

@@ -1,10 +1,13 @@
 //! A connection that is made anew when it is lost, and what a call may wait for.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, ServerErrorKind, Value};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, Pipeline, PushInfo, PushKind, ServerErrorKind, Value,
+};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -51,7 +54,12 @@ struct Connected {
     connection: MultiplexedConnection,
     /// Counts the connections of this link.
     count: u64,
+    /// Whether the server has closed it, so that nothing need be sent there in vain.
+    closed: Closed,
 }
+
+/// Becomes true when a connection is found closed.
+type Closed = Arc<AtomicBool>;
 
 impl Link {
     /// A link to that server, which connects when it is first used.
@@ -71,12 +79,16 @@ impl Link {
     pub(super) async fn ask(&self, request: Request<'_>) -> Result<Vec<Value>, LogError> {
         let deadline = Instant::now() + self.options.call_limit;
         let mut sent = false;
+        // What was sent may be done, whatever is found out afterwards.
+        let fail = |sent: bool, error| if sent { self.unanswered(&error) } else { error };
         loop {
-            self.witness.check()?;
+            self.witness.check().map_err(|error| fail(sent, error))?;
             let left = deadline.saturating_duration_since(Instant::now());
             let failure = match timeout(left, self.connected()).await {
                 Err(_) => self.away("it takes too long to connect".to_owned()),
-                Ok(Err(error)) if !matches!(error, LogError::Away { .. }) => return Err(error),
+                Ok(Err(error)) if !matches!(error, LogError::Away { .. }) => {
+                    return Err(fail(sent, error));
+                }
                 Ok(Err(error)) => error,
                 Ok(Ok(connected)) => {
                     let left = deadline.saturating_duration_since(Instant::now());
@@ -94,7 +106,7 @@ impl Link {
             let absent = self.state.lock().await.away_since.map(|since| now - since);
             let gives_up = absent.is_some_and(|absent| absent > self.options.absence_limit);
             if gives_up || now + BETWEEN_ATTEMPTS >= deadline {
-                return Err(if sent { self.unanswered(&failure) } else { failure });
+                return Err(fail(sent, failure));
             }
             sleep(BETWEEN_ATTEMPTS).await;
         }
@@ -111,14 +123,29 @@ impl Link {
         &self,
         answer_limit: Duration,
     ) -> Result<MultiplexedConnection, LogError> {
+        self.connect_watched(answer_limit).await.map(|(connection, _)| connection)
+    }
+
+    async fn connect_watched(
+        &self,
+        answer_limit: Duration,
+    ) -> Result<(MultiplexedConnection, Closed), LogError> {
+        let closed = Closed::default();
+        let told = Arc::clone(&closed);
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.options.connect_limit))
-            .set_response_timeout(Some(answer_limit));
+            .set_response_timeout(Some(answer_limit))
+            .set_push_sender(move |info: PushInfo| {
+                if info.kind == PushKind::Disconnection {
+                    told.store(true, Ordering::Release);
+                }
+                Ok::<_, redis::aio::SendError>(())
+            });
         let connect = async {
             let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
             let mut connection = connected.map_err(|error| self.failed_to_connect(&error))?;
             self.witness.verify(&mut connection).await?.map_err(|e| self.failed_to_connect(&e))?;
-            Ok(connection)
+            Ok((connection, closed))
         };
         match timeout(self.options.connect_limit, connect).await {
             Ok(connected) => connected,
@@ -160,19 +187,22 @@ impl Link {
     async fn connected(&self) -> Result<Connected, LogError> {
         let asked_at = Instant::now();
         let mut state = self.state.lock().await;
-        if let Some(connected) = &state.current {
-            return Ok(connected.clone());
+        match &state.current {
+            Some(connected) if !connected.closed.load(Ordering::Acquire) => {
+                return Ok(connected.clone());
+            }
+            _ => state.current = None,
         }
         if let Some((failed_at, error)) = &state.failed
             && *failed_at > asked_at
         {
             return Err(error.clone());
         }
-        match self.connect(self.options.answer_limit).await {
-            Ok(mut connection) => {
+        match self.connect_watched(self.options.answer_limit).await {
+            Ok((mut connection, closed)) => {
                 state.last_number = fence(&mut connection, state.last_number).await;
                 state.connected += 1;
-                let connected = Connected { connection, count: state.connected };
+                let connected = Connected { connection, count: state.connected, closed };
                 state.current = Some(connected.clone());
                 if state.away_since.take().is_some() {
                     tracing::info!(address = %self.address, "the store is back");
@@ -201,11 +231,14 @@ impl Link {
     }
 
     fn failed_to_connect(&self, error: &redis::RedisError) -> LogError {
-        match error.kind() {
-            redis::ErrorKind::AuthenticationFailed | redis::ErrorKind::InvalidClientConfig => {
-                LogError::Refused(error.to_string().into())
-            }
-            _ => self.away(error.to_string()),
+        let is_final = matches!(
+            error.kind(),
+            redis::ErrorKind::AuthenticationFailed | redis::ErrorKind::InvalidClientConfig
+        ) || matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"));
+        if is_final {
+            LogError::Refused(error.to_string().into())
+        } else {
+            self.away(error.to_string())
         }
     }
 

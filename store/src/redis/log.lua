@@ -408,20 +408,25 @@ local function transact(log, prefix, entities, args, at)
   return 'C' .. first .. ' ' .. events
 end
 
--- The event at each id of a position, so that it is noticed when the log no longer holds it.
+-- The event at each id of a position, as its writer has seen it or as it stands there, so that it is
+-- noticed when the log no longer holds it.
 local function digest(log, args, at)
   local events = {}
   for number = 1, STREAMS do
-    local id = args[at + number - 1]
-    local entry = id ~= '0-0' and redis.call('XRANGE', log.keys[number], id, id)[1]
-    local event_id = entry and uuid(field_values(entry[2]).event_id)
-    events[number] = event_id or '-'
+    local id, event_id = args[at], args[at + 1]
+    if event_id == '' then
+      local entry = id ~= '0-0' and redis.call('XRANGE', log.keys[number], id, id)[1]
+      event_id = entry and uuid(field_values(entry[2]).event_id) or '-'
+    end
+    events[number] = event_id
+    at = at + 2
   end
   return table.concat(events, ' ')
 end
 
 -- Arguments: the prefix; the numbers of transactions, cursors and snapshots; the transactions; the
--- cursors (name, position as bytes and as four ids); the snapshots (entity, bytes).
+-- cursors (name, position as bytes and as four ids, each with its event where that is known); the
+-- snapshots (entity, bytes).
 local function append(keys, args, at)
   local prefix = args[at]
   local transactions, cursors, snapshots =
@@ -447,7 +452,7 @@ local function append(keys, args, at)
   for _ = 1, cursors do
     redis.call('HSET', prefix .. 'cursors', args[at], args[at + 1])
     redis.call('HSET', prefix .. 'digests', args[at], digest(log, args, at + 2))
-    at = at + 6
+    at = at + 10
   end
   for _ = 1, snapshots do
     redis.call('HSET', prefix .. 'snapshots', args[at], args[at + 1])

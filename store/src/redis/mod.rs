@@ -77,7 +77,7 @@ impl Redis {
     pub async fn open(url: &str, topics: &[Topic], options: Options) -> Result<Self, LogError> {
         let refused = |error: redis::RedisError| LogError::Refused(error.to_string().into());
         let info = url.into_connection_info().map_err(refused)?;
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let info = info.set_redis_settings(settings);
         if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
             // Fails where the program has installed one already.

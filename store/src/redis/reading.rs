@@ -249,11 +249,15 @@ pub(super) fn array(value: Value) -> Result<Vec<Value>, LogError> {
 
 /// The streams in an answer of `XREAD`, which leaves out those without news.
 fn streams_of(value: Value) -> Result<Vec<(String, Vec<Value>)>, LogError> {
-    let stream = |value| {
-        let [name, entries] = <[Value; 2]>::try_from(array(value)?)
-            .map_err(|_| unexpected("stream and its entries"))?;
-        let name = text(&name).ok_or_else(|| unexpected("name of a stream"))?.to_owned();
+    let stream = |name: &Value, entries| {
+        let name = text(name).ok_or_else(|| unexpected("name of a stream"))?.to_owned();
         Ok((name, array(entries)?))
     };
-    array(value)?.into_iter().map(stream).collect()
+    match value {
+        Value::Nil => Ok(Vec::new()),
+        Value::Map(streams) => {
+            streams.into_iter().map(|(name, entries)| stream(&name, entries)).collect()
+        }
+        _ => Err(unexpected("streams by name")),
+    }
 }

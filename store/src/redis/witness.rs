@@ -47,6 +47,14 @@ impl Witness {
         }
     }
 
+    /// The event that was seen there lately.
+    pub(super) fn event_at(&self, topic: Topic, action: Action, id: EntryId) -> Option<Uuid> {
+        let seen = lock(&self.seen);
+        let recent = &seen.get(&topic)?.recent;
+        let found = recent.iter().rev().find(|entry| (entry.action, entry.id) == (action, id))?;
+        Some(found.event_id)
+    }
+
     /// Fails once entries were found lost: until the log is opened anew, what is in memory here
     /// does not fit it.
     pub(super) fn check(&self) -> Result<(), LogError> {
