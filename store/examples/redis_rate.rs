@@ -1,7 +1,8 @@
 //! How fast the log on Redis appends, on a server that somebody else has started.
 //!
-//! `cargo run --release -p ordershop-store --example redis_rate -- <url> <events>`; beside it stands
-//! `redis-benchmark`, with the same fields and pipelining, in the words that this program prints.
+//! `cargo run --release -p ordershop-store --example redis_rate -- <url> <events> [<batch>]`;
+//! beside it stands `redis-benchmark`, with the same fields and pipelining, in the words that this
+//! program prints.
 #![expect(clippy::print_stdout, reason = "it is a program that tells figures")]
 
 use std::sync::Arc;
@@ -124,6 +125,8 @@ async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let url = arguments.next().ok_or("which server?")?;
     let events: u64 = arguments.next().ok_or("how many events?")?.parse()?;
+    let only: Option<u64> = arguments.next().map(|size| size.parse()).transpose()?;
+    let sizes = only.map_or(BATCHES.to_vec(), |size| vec![size]);
     tell_bare(&url);
     let log = Redis::open(&url, &[TOPIC], Options::default()).await?;
     if !log.ends(vec![TOPIC]).await?.eq(&Positions::start([TOPIC])) {
@@ -131,7 +134,7 @@ async fn main() -> Result<(), Failure> {
     }
     let log = Arc::new(log);
     let mut first = 0;
-    for size in BATCHES {
+    for size in sizes {
         let share = if size == 1 { events / 8 } else { events };
         appends(&log, first, share, size).await?;
         first += events;

@@ -20,6 +20,9 @@ local LAST_MICROS = 900000
 local UUID = '^' .. ('%x'):rep(8) .. '%-' .. ('%x'):rep(4) .. '%-' .. ('%x'):rep(4) .. '%-'
   .. ('%x'):rep(4) .. '%-' .. ('%x'):rep(12) .. '$'
 
+-- In a library's text no name of Lua's own is known yet, but a string knows its methods.
+local byte = ('').byte
+
 -- All numbers below a thousand as text, and with leading zeros: much faster than to format them.
 local PLAIN, PADDED = {}, {}
 for number = 0, 999 do
@@ -316,8 +319,8 @@ end
 -- Adds the entries of a transaction; returns whether no stream refused an id.
 local function add_entries(log, args, at, writes, items)
   local keys, time, command_id, cause = log.keys, log.time_us, log.command_id, log.cause
-  local seconds, micros, ids = log.seconds, log.micros, {}
-  local place = 0
+  local seconds, micros, first = log.seconds, log.micros, nil
+  local place, ends = 0, {}
   for _ = 1, writes do
     local entity_id = args[at]
     local count = tonumber(args[at + 3])
@@ -329,25 +332,26 @@ local function add_entries(log, args, at, writes, items)
       end
       local id = seconds .. '-' .. digits(micros)
       local head, version = args[at + 1], args[at + 6]
-      local added = redis.pcall('XADD', keys[head:byte(25) - 48], id, 'event_id', args[at],
+      local stream = byte(head, 25) - 48
+      local added = redis.pcall('XADD', keys[stream], id, 'event_id', args[at],
         'entity', args[at + 4], 'type', args[at + 2], 'schema', args[at + 3], 'version', version,
         'time', time, 'command_id', command_id, 'cause', cause, 'data', args[at + 5], 'entity_id',
         entity_id, 'transaction', args[at + 7])
       if type(added) == 'table' then
         for number = 1, place - 1 do
-          redis.call('XDEL', keys[items[number]:byte(25) - 48], ids[number])
+          redis.call('XDEL', keys[byte(items[number], 25) - 48], (item_place(items[number])))
         end
         return false, added
       end
-      ids[place], items[place] = id, head .. id .. ' ' .. version
+      first, ends[stream], items[place] = first or id, id, head .. id .. ' ' .. version
       at = at + ARGUMENTS_OF_EVENT
     end
   end
   log.seconds, log.micros = seconds, micros
-  for number = 1, place do
-    log.last[items[number]:byte(25) - 48] = ids[number]
+  for stream, id in pairs(ends) do
+    log.last[stream] = id
   end
-  return ids[1]
+  return first
 end
 
 -- Adds the items of a transaction to its entities' indexes.
