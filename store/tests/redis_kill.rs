@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use ordershop_store::conformance::{Make, RedisServer};
 use ordershop_store::redis::{Options, Redis};
 use ordershop_store::{
@@ -285,6 +286,17 @@ async fn a_server_that_is_away_is_told_from_one_that_does_not_answer() {
     insist(&log, &change(6, entity(1), 3)).await.unwrap();
     log.wait(end.clone()).await.unwrap();
     assert_eq!(read_all(&log).await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn appends_are_sent_in_the_order_in_which_they_were_begun() {
+    let server = RedisServer::start();
+    let log = open(&server).await;
+    let chain =
+        (0..200).map(|version| append(&log, change(u128::from(version), entity(1), version)));
+    for outcome in join_all(chain).await {
+        outcome.unwrap().expect("what it builds on was sent before");
+    }
 }
 
 /// Sends a signal to the server, by its own id.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::fields::{text, unexpected};
 use super::kept;
+use super::link::Turn;
 use super::script::Function;
 use super::{Inner, take_answer};
 use crate::{
@@ -38,12 +39,19 @@ struct Step {
     snapshots: Vec<(Uuid, EntitySnapshot)>,
 }
 
-/// Appends a batch: the topics at once, the steps of each one after the other.
-pub(super) async fn append(inner: &Inner, batch: Batch) -> Result<Vec<Outcome>, LogError> {
+/// Appends a batch: the topics at once, the steps of each one after the other. The turn ends when the
+/// last step is sent.
+pub(super) async fn append(
+    inner: &Inner,
+    batch: Batch,
+    turn: Turn,
+) -> Result<Vec<Outcome>, LogError> {
     let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.transactions.len()];
     let steps = plan(inner, batch, &mut outcomes)?;
-    let done =
-        join_all(steps.into_iter().map(|(topic, steps)| run_topic(inner, topic, steps))).await;
+    let each = |(topic, steps)| run_topic(inner, topic, steps, Turn::clone(&turn));
+    let topics: Vec<_> = steps.into_iter().map(each).collect();
+    drop(turn);
+    let done = join_all(topics).await;
     let mut failure = None;
     let mut wrote = false;
     for topic in done {
@@ -134,10 +142,13 @@ struct Done {
     failure: Option<LogError>,
 }
 
-async fn run_topic(inner: &Inner, topic: Topic, steps: Vec<Step>) -> Done {
+async fn run_topic(inner: &Inner, topic: Topic, steps: Vec<Step>, turn: Turn) -> Done {
     let mut done = Done::default();
-    for step in steps {
-        match run_step(inner, topic, &step).await {
+    let mut turn = Some(turn);
+    let last = steps.len().saturating_sub(1);
+    for (number, step) in steps.into_iter().enumerate() {
+        let turn = turn.take_if(|_| number == last);
+        match run_step(inner, topic, &step, turn).await {
             Ok(outcomes) => {
                 done.outcomes.extend(outcomes);
                 done.wrote = true;
@@ -155,11 +166,12 @@ async fn run_step(
     inner: &Inner,
     topic: Topic,
     step: &Step,
+    mut turn: Option<Turn>,
 ) -> Result<Vec<(usize, Outcome)>, LogError> {
     for _ in 0..MAX_ADOPTIONS {
         let arguments = |command: &mut Cmd| add_arguments(command, inner, topic, step);
-        let answer =
-            inner.script.call(&inner.commands, Function::Append, topic, &arguments).await?;
+        let (link, turn) = (&inner.commands, turn.take());
+        let answer = inner.script.call(link, Function::Append, topic, &arguments, turn).await?;
         let (done, results) = take_answer(topic, answer)?;
         if !done {
             // Only the first of these calls carries the transactions in vain.

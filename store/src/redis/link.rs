@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::poll;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, Pipeline, PushInfo, PushKind, ServerErrorKind, Value,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::options::Options;
@@ -27,6 +29,10 @@ pub(super) enum Request<'a> {
     Several(&'a Pipeline),
 }
 
+/// The right to send next, so that calls are sent in the order in which they were made; it ends when
+/// the last that shares it has sent.
+pub(super) type Turn = Arc<OwnedMutexGuard<()>>;
+
 /// One connection that many calls share, to a server that may go and come back.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -41,8 +47,8 @@ pub(super) struct Link {
 #[derive(Debug, Default)]
 struct State {
     current: Option<Connected>,
-    /// The server's number of the last connection, which may still hold what was sent there.
-    last_number: Option<i64>,
+    /// The last connection, which may still hold what was sent there.
+    last: Option<Identity>,
     connected: u64,
     /// When the last attempt failed, and how.
     failed: Option<(Instant, LogError)>,
@@ -56,6 +62,13 @@ struct Connected {
     count: u64,
     /// Whether the server has closed it, so that nothing need be sent there in vain.
     closed: Closed,
+}
+
+/// How a server knows a connection: by a number that is unique while that server runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Identity {
+    run_id: String,
+    number: i64,
 }
 
 /// Becomes true when a connection is found closed.
@@ -77,6 +90,15 @@ impl Link {
     /// So whatever is asked must do no harm when it is done twice. Answers may be errors of the
     /// server, but not such as pass by themselves.
     pub(super) async fn ask(&self, request: Request<'_>) -> Result<Vec<Value>, LogError> {
+        self.ask_in_turn(request, None).await
+    }
+
+    /// The same; the turn ends when it is sent, and not only when it is answered.
+    pub(super) async fn ask_in_turn(
+        &self,
+        request: Request<'_>,
+        mut turn: Option<Turn>,
+    ) -> Result<Vec<Value>, LogError> {
         let deadline = Instant::now() + self.options.call_limit;
         let mut sent = false;
         // What was sent may be done, whatever is found out afterwards.
@@ -92,7 +114,7 @@ impl Link {
                 Ok(Err(error)) => error,
                 Ok(Ok(connected)) => {
                     let left = deadline.saturating_duration_since(Instant::now());
-                    match self.try_ask(&connected, request, left).await {
+                    match self.try_ask(&connected, request, left, turn.take()).await {
                         Ok(values) => return Ok(values),
                         Err(Attempt::NotDone(error)) => error,
                         Err(Attempt::Unknown(error)) => {
@@ -158,6 +180,7 @@ impl Link {
         connected: &Connected,
         request: Request<'_>,
         left: Duration,
+        turn: Option<Turn>,
     ) -> Result<Vec<Value>, Attempt> {
         let mut connection = connected.connection.clone();
         let asked = async {
@@ -171,7 +194,16 @@ impl Link {
                 }
             }
         };
-        let error = match timeout(left, asked).await {
+        let mut asked = std::pin::pin!(timeout(left, asked));
+        // At its first poll it takes its place in the connection's queue.
+        let answered = match poll!(asked.as_mut()) {
+            Poll::Ready(answered) => answered,
+            Poll::Pending => {
+                drop(turn);
+                asked.await
+            }
+        };
+        let error = match answered {
             Ok(Ok(values)) => match values.iter().find_map(passing) {
                 None => return Ok(values),
                 Some(reason) => Attempt::NotDone(self.away(reason)),
@@ -200,7 +232,7 @@ impl Link {
         }
         match self.connect_watched(self.options.answer_limit).await {
             Ok((mut connection, closed)) => {
-                state.last_number = fence(&mut connection, state.last_number).await;
+                state.last = fence(&mut connection, state.last.take()).await;
                 state.connected += 1;
                 let connected = Connected { connection, count: state.connected, closed };
                 state.current = Some(connected.clone());
@@ -264,20 +296,35 @@ enum Attempt {
 }
 
 /// Has the server drop what an earlier connection may still have sent, so that nothing is done after
-/// it was answered that it was not; gives the number of the new connection.
-async fn fence(connection: &mut MultiplexedConnection, last: Option<i64>) -> Option<i64> {
-    if let Some(last) = last {
+/// it was answered that it was not; gives the new connection's identity.
+async fn fence(connection: &mut MultiplexedConnection, last: Option<Identity>) -> Option<Identity> {
+    let mut questions = Pipeline::new();
+    questions.cmd("CLIENT").arg("ID").cmd("INFO").arg("server");
+    let answers = connection.send_packed_commands(&questions, 0, 2).await.ok()?;
+    let [Value::Int(number), info] = &answers[..] else {
+        return None;
+    };
+    let run_id = run_id(info)?;
+    // Another server would know somebody else by that number.
+    if let Some(last) = last
+        && last.run_id == run_id
+    {
         let mut kill = redis::cmd("CLIENT");
-        kill.arg("KILL").arg("ID").arg(last);
-        // It is usually gone with its server, or may be forbidden.
+        kill.arg("KILL").arg("ID").arg(last.number);
+        // It is usually gone, or killing may be forbidden.
         let _ = connection.send_packed_command(&kill).await;
     }
-    let mut number = redis::cmd("CLIENT");
-    number.arg("ID");
-    match connection.send_packed_command(&number).await {
-        Ok(Value::Int(number)) => Some(number),
-        _ => None,
-    }
+    Some(Identity { run_id, number: *number })
+}
+
+/// What a server calls itself from its start to its end.
+fn run_id(info: &Value) -> Option<String> {
+    let info = match info {
+        Value::VerbatimString { text, .. } => text,
+        other => super::fields::text(other)?,
+    };
+    let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:"))?;
+    Some(run_id.trim().to_owned())
 }
 
 /// Why the server does nothing for now, where that is its answer.

@@ -27,7 +27,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use redis::{Client, Cmd, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, Value};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use uuid::Uuid;
 
 pub use self::cache::RedisCache;
@@ -67,6 +67,8 @@ struct Inner {
     reads: Link,
     waiting: Waiting,
     room: Arc<Semaphore>,
+    /// Whose append is sent next.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Redis {
@@ -99,6 +101,7 @@ impl Redis {
             reads,
             waiting: Waiting::new(&options),
             room: Arc::new(Semaphore::new(MAX_CALLS)),
+            turn: Arc::default(),
             options,
         };
         for topic in topics {
@@ -161,7 +164,8 @@ impl Inner {
     async fn adopt(&self, topic: Topic) -> Result<(), LogError> {
         self.known(topic)?;
         for _ in 0..MAX_ADOPTIONS {
-            let answer = self.script.call(&self.commands, Function::Locate, topic, &|_| {}).await?;
+            let answer =
+                self.script.call(&self.commands, Function::Locate, topic, &|_| {}, None).await?;
             if take_answer(topic, answer)?.0 {
                 return Ok(());
             }
@@ -178,7 +182,7 @@ impl Inner {
         self.known(topic)?;
         loop {
             let answer =
-                self.script.call(&self.commands, Function::Locate, topic, arguments).await?;
+                self.script.call(&self.commands, Function::Locate, topic, arguments, None).await?;
             let (done, items) = take_answer(topic, answer)?;
             if done {
                 return Ok(items);
@@ -190,11 +194,13 @@ impl Inner {
 
 impl EventLog for Redis {
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Vec<Outcome>, LogError>> {
-        Box::pin(
-            self.run(
-                move |inner: Arc<Inner>| async move { appending::append(&inner, batch).await },
-            ),
-        )
+        Box::pin(async move {
+            // Whoever pipelines appends relies on the order in which they were begun.
+            let turn = Arc::new(Arc::clone(&self.inner.turn).lock_owned().await);
+            let append =
+                |inner: Arc<Inner>| async move { appending::append(&inner, batch, turn).await };
+            self.run(append).await
+        })
     }
 
     fn read(&self, after: Positions, limit: usize) -> BoxFuture<'_, Result<Page, LogError>> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use redis::{Cmd, ServerErrorKind, Value};
 
 use super::keys::{ids_key, prefix, stream_key};
-use super::link::{Link, Request, describe, refuse};
+use super::link::{Link, Request, Turn, describe, refuse};
 use crate::{Action, LogError, Topic};
 
 /// The server's part.
@@ -79,11 +79,13 @@ impl Script {
         function: Function,
         topic: Topic,
         arguments: &(dyn Fn(&mut Cmd) + Send + Sync),
+        mut turn: Option<Turn>,
     ) -> Result<Value, LogError> {
         for _ in 0..MAX_LOADS {
             let as_script = self.uses_scripts.load(Ordering::Relaxed);
             let command = self.command(as_script, function, topic, arguments);
-            let value = link.ask(Request::One(&command)).await?.pop().unwrap_or_default();
+            let answered = link.ask_in_turn(Request::One(&command), turn.take()).await;
+            let value = answered?.pop().unwrap_or_default();
             let Value::ServerError(error) = &value else {
                 return Ok(value);
             };
