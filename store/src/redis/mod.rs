@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use redis::{Client, Cmd, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, Value};
 use tokio::sync::{Mutex, Semaphore};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 pub use self::cache::RedisCache;
@@ -134,7 +135,8 @@ impl Redis {
         C: FnOnce(Arc<Inner>) -> F + Send + 'static,
     {
         let inner = Arc::clone(&self.inner);
-        let room = Arc::clone(&inner.room).acquire_owned().await.map_err(|_| LogError::Closed)?;
+        let room = inner.wait_for(Arc::clone(&inner.room).acquire_owned()).await?;
+        let room = room.map_err(|_| LogError::Closed)?;
         let running = tokio::spawn(async move {
             let done = call(inner).await;
             drop(room);
@@ -151,6 +153,12 @@ impl Inner {
             return Ok(());
         }
         Err(LogError::Refused(format!("the log was not opened with topic `{topic}`").into()))
+    }
+
+    /// Waits until earlier calls make room, but not for a server that is away.
+    async fn wait_for<T>(&self, room: impl Future<Output = T>) -> Result<T, LogError> {
+        let waited = timeout(self.options.absence_limit, room).await;
+        waited.map_err(|_| self.commands.away("earlier calls still wait for it".to_owned()))
     }
 
     /// The log holds that entry.
@@ -196,7 +204,8 @@ impl EventLog for Redis {
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Vec<Outcome>, LogError>> {
         Box::pin(async move {
             // Whoever pipelines appends relies on the order in which they were begun.
-            let turn = Arc::new(Arc::clone(&self.inner.turn).lock_owned().await);
+            let turn = self.inner.wait_for(Arc::clone(&self.inner.turn).lock_owned()).await?;
+            let turn = Arc::new(turn);
             let append =
                 |inner: Arc<Inner>| async move { appending::append(&inner, batch, turn).await };
             self.run(append).await

@@ -11,7 +11,8 @@ pub struct Options {
     pub answer_limit: Duration,
     /// How long it may take to connect, with all that is asked of a new connection.
     pub connect_limit: Duration,
-    /// How long the server may be away before calls no longer wait for it to come back.
+    /// How long the server may be away before calls no longer wait for it to come back; and how
+    /// long a call waits for its turn.
     pub absence_limit: Duration,
     /// How long a waiting reader stays blocked on the server at once.
     pub block: Duration,
