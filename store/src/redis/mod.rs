@@ -1,7 +1,7 @@
 //! The event log on Redis Streams, shared with whoever else reads and writes there.
 //!
 //! A topic's streams, indexes, keys, cursors and snapshots lie on one slot. What must be atomic runs
-//! in the server: [`script`] and `log.lua` beside it. So any number of writers in any number of
+//! in the server: `log.lua` and `script.rs`. So any number of writers in any number of
 //! processes may append; what decides is the server's copy alone, and nothing here is cached.
 //!
 //! Others add entries of their own. Each step in the server first takes up what they have added, in
