@@ -19,9 +19,9 @@ use crate::{
 /// How often an append first has to take up what others have written; each time it is bounded.
 const MAX_ADOPTIONS: usize = 1000;
 /// How many arguments a transaction has before its writes.
-const TRANSACTION_ARGUMENTS: usize = 8;
+const TRANSACTION_ARGUMENTS: usize = 4;
 const WRITE_ARGUMENTS: usize = 4;
-const EVENT_ARGUMENTS: usize = 8;
+const EVENT_ARGUMENTS: usize = 7;
 const KEY_ARGUMENTS: usize = 2;
 /// More bytes than an event takes beside its texts.
 const EVENT_OVERHEAD_BYTES: usize = 256;
@@ -234,15 +234,14 @@ fn add_transaction(command: &mut Cmd, transaction: &Transaction) {
         + writes.len() * WRITE_ARGUMENTS
         + events * EVENT_ARGUMENTS
         + (releases.len() + claims.len()) * KEY_ARGUMENTS;
-    command.arg(arguments).arg(writes.len()).arg(releases.len()).arg(claims.len()).arg(events);
+    let shape = format!("{} {} {} {events}", writes.len(), releases.len(), claims.len());
+    command.arg(arguments).arg(shape);
     add_uuid(command, *command_id);
     let command_head = &command_id.as_bytes()[..COMMAND_BYTES];
-    command.arg(command_head);
     match cause {
         Some(cause) => add_uuid(command, *cause),
         None => drop(command.arg("")),
     }
-    let mut places = 1..;
     for write in writes {
         add_uuid(command, write.entity_id);
         command.arg(write.expected);
@@ -253,7 +252,7 @@ fn add_transaction(command: &mut Cmd, transaction: &Transaction) {
         command.arg(write.events.len());
         // A version that nobody can have is refused, so it does not matter what comes behind it.
         let versions = (1..).map(|count| write.expected.saturating_add(count));
-        for ((event, version), place) in write.events.iter().zip(versions).zip(&mut places) {
+        for (event, version) in write.events.iter().zip(versions) {
             add_uuid(command, event.event_id);
             let mut head = [0_u8; 16 + COMMAND_BYTES + 1];
             head[..16].copy_from_slice(event.event_id.as_bytes());
@@ -261,7 +260,7 @@ fn add_transaction(command: &mut Cmd, transaction: &Transaction) {
             head[16 + COMMAND_BYTES] = stream_digit(event.action);
             command.arg(&head[..]).arg(&*event.kind).arg(event.schema);
             command.arg(&*event.document).arg(&*event.data);
-            command.arg(version).arg(format!("{place}/{events}"));
+            command.arg(version);
         }
     }
     for (key, entity_id) in releases.iter().chain(claims) {

@@ -12,7 +12,9 @@
 local STREAMS = 4
 local ADOPTED_AT_ONCE = 256
 local LOOKED_UP_AT_ONCE = 256
-local ARGUMENTS_OF_EVENT = 8
+local ARGUMENTS_OF_EVENT = 7
+-- One write of one event, without keys.
+local SIMPLE = '1 0 0 1'
 local AHEAD_SECONDS = 60
 local LAST_SECOND = '18446744073709551615'
 -- Within the last second there is; as many ids are left behind it as no step can take.
@@ -275,8 +277,9 @@ local function decide(log, prefix, entities, args, at, writes)
     local entity_id, expected, event = args[at], args[at + 1], args[at + 2]
     local entity = load(prefix, entities, entity_id)
     if entity.version ~= expected then
+      -- The head of the first item of the first write holds the begin of the command's id.
       local before = write == 1 and find_command(log, prefix, entity_id, expected, entity.version,
-        log.command_id, log.command)
+        log.command_id, args[at + 5]:sub(17, 24))
       if before then
         return 'C' .. before
       end
@@ -317,7 +320,7 @@ local function key_changes(name, args, at, releases, claims)
 end
 
 -- Adds the entries of a transaction; returns whether no stream refused an id.
-local function add_entries(log, args, at, writes, items)
+local function add_entries(log, args, at, writes, events, items)
   local keys, time, command_id, cause = log.keys, log.time_us, log.command_id, log.cause
   local seconds, micros, first = log.seconds, log.micros, nil
   local place, ends = 0, {}
@@ -336,7 +339,7 @@ local function add_entries(log, args, at, writes, items)
       local added = redis.pcall('XADD', keys[stream], id, 'event_id', args[at],
         'entity', args[at + 4], 'type', args[at + 2], 'schema', args[at + 3], 'version', version,
         'time', time, 'command_id', command_id, 'cause', cause, 'data', args[at + 5], 'entity_id',
-        entity_id, 'transaction', args[at + 7])
+        entity_id, 'transaction', events == '1' and '1/1' or place .. '/' .. events)
       if type(added) == 'table' then
         for number = 1, place - 1 do
           redis.call('XDEL', keys[byte(items[number], 25) - 48], (item_place(items[number])))
@@ -365,25 +368,28 @@ local function add_items(prefix, entities, args, at, writes, items)
       redis.call('RPUSH', key, items[place])
     end
     at = at + 4 + count * ARGUMENTS_OF_EVENT
-    entity.version = args[at - 2]
+    entity.version = args[at - 1]
     entity.event = items[place]:sub(1, 16)
   end
 end
 
--- One transaction: its length, its numbers of writes, releases, claims and events, its command's id
--- as text and its begin as bytes, its cause; then the writes (entity, expected version, expected
--- event, number of events; for each event its id, its item's head, type, schema, entity, data, the
--- version that it makes, its place in the transaction); then the releases and the claims.
+-- One transaction: its length, its numbers of writes, releases, claims and events, its command's id,
+-- its cause; then the writes (entity, expected version, expected event, number of events; for each
+-- event its id, its item's head, type, schema, entity, data, the version that it makes); then the
+-- releases and the claims.
 local function transact(log, prefix, entities, args, at)
-  local writes, events = tonumber(args[at + 1]), args[at + 4]
-  log.command_id, log.command, log.cause = args[at + 5], args[at + 6], args[at + 7]
-  at = at + 8
+  local writes, releases, claims, events = 1, 0, 0, '1'
+  if args[at + 1] ~= SIMPLE then
+    writes, releases, claims, events = args[at + 1]:match('^(%d+) (%d+) (%d+) (%d+)$')
+    writes, releases, claims = tonumber(writes), tonumber(releases), tonumber(claims)
+  end
+  log.command_id, log.cause = args[at + 2], args[at + 3]
+  at = at + 4
   local refused, keys_at = decide(log, prefix, entities, args, at, writes)
   if refused then
     return refused
   end
   local holders = prefix .. 'keys'
-  local releases, claims = tonumber(args[at - 6]), tonumber(args[at - 5])
   local changes = nil
   if releases + claims > 0 then
     changes, refused = key_changes(holders, args, keys_at, releases, claims)
@@ -392,10 +398,10 @@ local function transact(log, prefix, entities, args, at)
     end
   end
   local items = {}
-  local first, failure = add_entries(log, args, at, writes, items)
+  local first, failure = add_entries(log, args, at, writes, events, items)
   if not first then
     place_ids_above_streams(log)
-    first, failure = add_entries(log, args, at, writes, items)
+    first, failure = add_entries(log, args, at, writes, events, items)
     if not first then
       save(log)
       return 'X' .. failure.err
