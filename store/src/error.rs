@@ -116,4 +116,9 @@ impl LogError {
     pub const fn leaves_outcome_open(&self) -> bool {
         matches!(self, Self::Failed(_) | Self::Io { .. } | Self::Unanswered { .. })
     }
+
+    /// Whether the log does nothing more until it is opened again, so that trying again is in vain.
+    pub const fn ends_the_log(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Io { .. } | Self::Closed | Self::Corrupt { .. })
+    }
 }

@@ -34,6 +34,11 @@ pub trait EventLog: Send + Sync + 'static {
     /// known: see [`LogError::leaves_outcome_open`]; sending the same transactions again is safe.
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Vec<Outcome>, LogError>>;
 
+    /// How many appends are best under way at once: as many as hide the way to where the log is.
+    fn appends_at_once(&self) -> usize {
+        1
+    }
+
     /// Reads up to `limit` entries of all streams of these topics behind `after`, merged by id.
     ///
     /// What is read is the log as of one moment: no entry that is committed later will stand

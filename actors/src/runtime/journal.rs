@@ -97,7 +97,10 @@ pub struct Journal {
     cursors: BTreeMap<(CursorName, Topic), Position>,
     cursor_replies: Vec<ReplyTo<Result<(), AppendError>>>,
     snapshots: BTreeMap<(Topic, Uuid), EntitySnapshot>,
-    in_flight: bool,
+    /// How many batches are on their way.
+    in_flight: usize,
+    /// Whether the last append failed, so that an outage is told of once.
+    failing: bool,
 }
 
 impl Journal {
@@ -114,21 +117,22 @@ impl Journal {
                     cursors: BTreeMap::new(),
                     cursor_replies: Vec::new(),
                     snapshots: BTreeMap::new(),
-                    in_flight: false,
+                    in_flight: 0,
+                    failing: false,
                 })
             }
         });
         (JournalHandle(handle), spec)
     }
 
-    /// Sends the next batch, unless one is in flight or nothing waits.
+    /// Sends the next batch, unless enough are in flight or nothing waits.
     fn write_next(&mut self, ctx: &mut Context<'_, Self>) {
         let nothing_waits =
             self.waiting.is_empty() && self.cursors.is_empty() && self.snapshots.is_empty();
-        if self.in_flight || nothing_waits {
+        if self.in_flight >= self.log.appends_at_once() || nothing_waits {
             return;
         }
-        self.in_flight = true;
+        self.in_flight += 1;
         let count = self.waiting.len().min(MAX_BATCH_TRANSACTIONS);
         let (transactions, answers): (Vec<_>, Vec<_>) =
             self.waiting.drain(..count).map(|append| (append.transaction, append.answer)).unzip();
@@ -146,7 +150,8 @@ impl Journal {
         let append = async move { log.append(Batch { transactions, cursors, snapshots }).await };
         ctx.spawn(append, move |journal, result, ctx| {
             crash_point("journal/after-append");
-            journal.in_flight = false;
+            journal.in_flight -= 1;
+            journal.tell_of(&result);
             // The next batch goes out before the answers of this one are handed on.
             journal.write_next(ctx);
             match result {
@@ -160,21 +165,32 @@ impl Journal {
                     }
                 }
                 Err(error) => {
-                    tracing::error!(%error, "an append failed");
                     for answer in answers {
                         drop(answer.send(Err(AppendError::Log(error.clone()))));
                     }
                     for reply in cursor_replies {
                         reply.send(Err(AppendError::Log(error.clone())));
                     }
-                    if error.leaves_outcome_open() {
-                        // Only opening the log again can tell; that is for the supervisor.
+                    if error.ends_the_log() {
+                        // Only opening the log again helps; that is for the supervisor.
                         return Err(Failure::new(error));
                     }
                 }
             }
             Ok(())
         });
+    }
+}
+
+impl Journal {
+    /// Tells when appends begin to fail, and when they no longer do.
+    fn tell_of(&mut self, result: &Result<Vec<Outcome>, LogError>) {
+        match result {
+            Ok(_) if self.failing => tracing::info!("appends succeed again"),
+            Err(error) if !self.failing => tracing::error!(%error, "appends fail"),
+            Ok(_) | Err(_) => {}
+        }
+        self.failing = result.is_err();
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ordershop_store::{Entry, EventLog, Page, Positions};
+use ordershop_store::{Entry, EventLog, LogError, Page, Positions};
 use ordershop_supervisors::{
     CellBuilder, ChildSpec, Context, Failure, Handle, Message, Process, Receive, ReplyTo,
 };
@@ -64,6 +64,8 @@ pub struct Reader {
     log: Arc<dyn EventLog>,
     /// The incarnation of each subscriber that subscribed last; it takes the place of the others.
     current: HashMap<Arc<str>, u64>,
+    /// Whether the last read failed, so that an outage is told of once.
+    failing: bool,
 }
 
 impl Reader {
@@ -71,7 +73,7 @@ impl Reader {
     pub fn child(log: Arc<dyn EventLog>, cell: CellBuilder<Self>) -> (ReaderHandle, ChildSpec) {
         let (handle, spec) = cell.capacity(READER_CAPACITY).factory(move |_| {
             let log = Arc::clone(&log);
-            async move { Ok(Self { log, current: HashMap::new() }) }
+            async move { Ok(Self { log, current: HashMap::new(), failing: false }) }
         });
         (ReaderHandle(handle), spec)
     }
@@ -89,11 +91,14 @@ impl Reader {
             if reader.current.get(&subscriber.name) != Some(&subscriber.incarnation) {
                 return Ok(());
             }
+            if page.is_ok() {
+                reader.tell_of(None);
+            }
             match page {
                 Ok(page) if page.entries.is_empty() => reader.serve(subscriber, ctx),
                 Ok(page) => Self::hand_over(subscriber, page, ctx),
                 Err(error) => {
-                    tracing::warn!(subscriber = %subscriber.name, %error, "cannot read the log");
+                    reader.tell_of(Some(&error));
                     ctx.after(RETRY_DELAY, move |reader, ctx| {
                         reader.serve(subscriber, ctx);
                         Ok(())
@@ -102,6 +107,16 @@ impl Reader {
             }
             Ok(())
         });
+    }
+
+    /// Tells when reads begin to fail, and when they no longer do.
+    fn tell_of(&mut self, error: Option<&LogError>) {
+        match error {
+            Some(error) if !self.failing => tracing::warn!(%error, "cannot read the log"),
+            None if self.failing => tracing::info!("the log can be read again"),
+            Some(_) | None => {}
+        }
+        self.failing = error.is_some();
     }
 
     fn hand_over(mut subscriber: Subscriber, page: Page, ctx: &mut Context<'_, Self>) {

@@ -47,6 +47,8 @@ use crate::{
 
 /// How many calls are under way at once; more wait for their turn.
 const MAX_CALLS: usize = 1024;
+/// How many appends are best under way at once: one on its way there, one there, one on its way back.
+const APPENDS_AT_ONCE: usize = 3;
 /// How many steps it may take to take up what others have written before a log was ever opened there.
 const MAX_ADOPTIONS: usize = 1_000_000;
 
@@ -210,6 +212,10 @@ impl EventLog for Redis {
                 |inner: Arc<Inner>| async move { appending::append(&inner, batch, turn).await };
             self.run(append).await
         })
+    }
+
+    fn appends_at_once(&self) -> usize {
+        APPENDS_AT_ONCE
     }
 
     fn read(&self, after: Positions, limit: usize) -> BoxFuture<'_, Result<Page, LogError>> {
