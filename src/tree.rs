@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use ordershop_actors::read_model::ReadModel;
 use ordershop_actors::runtime::{
-    Entities, EntityOptions, EventSourced, Handler, Journal, JournalHandle, Reader, ReaderHandle,
-    Start, Subscription, SubscriptionOptions,
+    Entities, EntityOptions, EventSourced, Handler, Journal, JournalHandle, MAX_SET_ASIDE, Reader,
+    ReaderHandle, Start, SubscriberHandle, Subscription, SubscriptionOptions,
 };
 use ordershop_actors::shop::effects::{
-    BillingMails, Crm, MailSender, MailTransport, Msg, MsgHandle,
+    self, BillingMails, Crm, MailSender, MailTransport, Msg, MsgHandle,
 };
 use ordershop_actors::shop::keys::CommandKeys;
 use ordershop_actors::shop::order::{
@@ -52,10 +52,11 @@ const MAX_DRIVERS: usize = 16 * 1024;
 const INTENSITY: Intensity = Intensity { restarts: 10, period: Duration::from_secs(10) };
 
 /// The effects: who greets customers, who asks for payment, who sends mails.
-const CRM: Subscriber = Subscriber { name: "crm", topics: &[topics::CUSTOMER, topics::ORDER] };
+const CRM: Subscriber =
+    Subscriber { name: effects::CRM, topics: &[topics::CUSTOMER, topics::ORDER] };
 const BILLING: Subscriber =
-    Subscriber { name: "billing", topics: &[topics::ORDER, topics::BILLING] };
-const MSG: Subscriber = Subscriber { name: "msg", topics: &[topics::MAIL] };
+    Subscriber { name: effects::BILLING, topics: &[topics::ORDER, topics::BILLING] };
+const MSG: Subscriber = Subscriber { name: effects::MSG, topics: &[topics::MAIL] };
 
 /// What the tree is built on.
 pub struct Ground {
@@ -89,9 +90,10 @@ pub fn shop(ground: Ground) -> SupervisorSpec {
     let (sagas, sagas_spec) = parts.sagas(&entities);
     let keeper_spec = parts.keeper(&sagas);
     let (bus, services_spec) = parts.services(entities, sagas);
-    let readers_spec = parts.readers(&bus.msg, &mail, &read_model);
+    let (subscribers, readers_spec) = parts.readers(&bus.msg, &mail, &read_model);
     let keys = parts.keys(&bus, keep_keys, runtime);
-    let http_spec = parts.http((listener, limits), bus, keys, read_model);
+    let queries = (read_model, subscribers);
+    let http_spec = parts.http((listener, limits), bus, keys, queries);
 
     SupervisorSpec::new("ordershop", Strategy::RestForOne)
         .intensity(INTENSITY)
@@ -198,41 +200,45 @@ impl Parts {
         msg: &MsgHandle,
         mail: &Arc<dyn MailTransport>,
         read_model: &ReadModel,
-    ) -> SupervisorSpec {
+    ) -> (Vec<SubscriberHandle>, SupervisorSpec) {
         let (reader, reader_spec) = Reader::child(Arc::clone(&self.log), cell("reader"));
+        let (crm, crm_spec) = {
+            let msg = msg.clone();
+            self.effect(&reader, CRM, move || Crm(msg.clone()))
+        };
+        let (billing, billing_spec) = {
+            let msg = msg.clone();
+            self.effect(&reader, BILLING, move || BillingMails(msg.clone()))
+        };
+        let (sender, sender_spec) = {
+            let mail = Arc::clone(mail);
+            self.effect(&reader, MSG, move || MailSender(Arc::clone(&mail)))
+        };
         let effects = SupervisorSpec::new("effects", Strategy::OneForOne)
             .intensity(INTENSITY)
-            .child({
-                let msg = msg.clone();
-                self.effect(&reader, CRM, move || Crm(msg.clone()))
-            })
-            .child({
-                let msg = msg.clone();
-                self.effect(&reader, BILLING, move || BillingMails(msg.clone()))
-            })
-            .child({
-                let mail = Arc::clone(mail);
-                self.effect(&reader, MSG, move || MailSender(Arc::clone(&mail)))
-            });
+            .child(crm_spec)
+            .child(billing_spec)
+            .child(sender_spec);
         let model = read_model.clone();
         let log = Arc::clone(&self.log);
         let projector = move || model.projector(Arc::clone(&log));
         let (start, batch) = (Start::Beginning, PROJECTION_BATCH);
-        let projector_spec =
+        let (projector, projector_spec) =
             self.subscription(&reader, READ_MODEL, &topics::PUBLIC, (start, batch), projector);
-        SupervisorSpec::new("readers", Strategy::RestForOne)
+        let spec = SupervisorSpec::new("readers", Strategy::RestForOne)
             .intensity(INTENSITY)
             .child(reader_spec)
             .child(effects)
-            .child(projector_spec)
+            .child(projector_spec);
+        (vec![crm, billing, sender, projector], spec)
     }
 
     fn effect<H: Handler>(
         &self,
         reader: &ReaderHandle,
         Subscriber { name, topics }: Subscriber,
-        handler: impl Fn() -> H + Send + 'static,
-    ) -> ChildSpec {
+        handler: impl Fn() -> H + Send + Sync + 'static,
+    ) -> (SubscriberHandle, ChildSpec) {
         self.subscription(reader, name, topics, (Start::Cursor, EFFECT_BATCH), handler)
     }
 
@@ -242,10 +248,11 @@ impl Parts {
         name: &str,
         topics: &[Topic],
         (start, batch): (Start, usize),
-        handler: impl Fn() -> H + Send + 'static,
-    ) -> ChildSpec {
-        let topics = topics.to_vec();
-        let options = SubscriptionOptions { name: name.into(), topics, start, batch };
+        handler: impl Fn() -> H + Send + Sync + 'static,
+    ) -> (SubscriberHandle, ChildSpec) {
+        let (topics, max_set_aside) = (topics.to_vec(), MAX_SET_ASIDE);
+        let options =
+            SubscriptionOptions { name: name.into(), topics, start, batch, max_set_aside };
         let (log, journal) = (Arc::clone(&self.log), self.journal.clone());
         let cell = match start {
             Start::Beginning => {
@@ -267,13 +274,14 @@ impl Parts {
         (listener, limits): (TcpListener, Limits),
         bus: LocalBus,
         keys: CommandKeys,
-        read_model: ReadModel,
+        (read_model, subscriptions): (ReadModel, Vec<SubscriberHandle>),
     ) -> ChildSpec {
         let ops = Ops {
             log: Arc::clone(&self.log),
             tree: Arc::clone(&self.view),
             read_model: read_model.clone(),
             subscribers: &[CRM, BILLING, MSG],
+            subscriptions: subscriptions.into(),
         };
         let log = Arc::clone(&self.log);
         let gateway = Box::new(move || -> GatewayFuture {

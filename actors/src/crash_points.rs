@@ -5,7 +5,7 @@
 //! points are nothing. A new point stands here, too, so that the tests go through it.
 
 /// All of them, each as `PART/WHEN`.
-pub const ALL: [&str; 28] = [
+pub const ALL: [&str; 30] = [
     "order/before-open",
     "order/after-open",
     "order/after-reservation",
@@ -34,4 +34,6 @@ pub const ALL: [&str; 28] = [
     "sender/after-mails",
     "subscription/after-handling",
     "subscription/before-cursor",
+    "quarantine/after-set-aside",
+    "quarantine/before-release",
 ];

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ordershop_actors::runtime::{
-    EntityOptions, Handler, HandlerFuture, Reader, Start, Subscription, SubscriptionOptions,
+    EntityOptions, Handler, HandlerError, HandlerFuture, MAX_SET_ASIDE, Reader, Start,
+    Subscription, SubscriptionOptions,
 };
 use ordershop_store::{Entry, EntryId};
 use ordershop_supervisors::{Strategy, SupervisorSpec, Tree, cell};
@@ -52,7 +53,7 @@ impl Handler for Recorder {
         Box::pin(async move {
             assert!(!take(&record.panics_left), "a handler panics");
             if take(&record.failures_left) {
-                return Err("not yet".into());
+                return Err(HandlerError::away("not yet"));
             }
             record.seen.lock().unwrap().extend(entries.iter().map(|entry| entry.id));
             Ok(())
@@ -62,10 +63,10 @@ impl Handler for Recorder {
 
 async fn listen(ground: &Ground, bank: &Bank, record: &Arc<Record>, start: Start) -> Tree {
     let (reader, reader_spec) = Reader::child(ground.port(), cell("reader"));
-    let options =
-        SubscriptionOptions { name: "recorder".into(), topics: vec![ACCOUNT], start, batch: 8 };
+    let (name, topics, max_set_aside) = ("recorder".into(), vec![ACCOUNT], MAX_SET_ASIDE);
+    let options = SubscriptionOptions { name, topics, start, batch: 8, max_set_aside };
     let record = Arc::clone(record);
-    let subscription = Subscription::child(
+    let (_, subscription) = Subscription::child(
         ground.port(),
         reader,
         bank.journal.clone(),

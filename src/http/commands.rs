@@ -180,6 +180,21 @@ pub(super) async fn arm(path: web::Path<(String, Uuid)>) -> HttpResponse {
     yes(&Accepted::default())
 }
 
+/// A test's order: that subscriber's handler shall fail on the entity's events by an `error`, or a
+/// `panic`, or no more.
+#[cfg(feature = "faults")]
+pub(super) async fn arm_unfit(path: web::Path<(String, String, Uuid, String)>) -> HttpResponse {
+    use ordershop_actors::runtime::fault::{Unfit, arm_unfit};
+    let (subscriber, topic, id, how) = path.into_inner();
+    let how = match &*how {
+        "error" => Some(Unfit::Error),
+        "panic" => Some(Unfit::Panic),
+        _ => None,
+    };
+    arm_unfit(&subscriber, &topic, id, how);
+    yes(&Accepted::default())
+}
+
 /// One line makes a topic a resource.
 macro_rules! resource {
     ($name:ident, $topic:expr, $command:ident, $draft:ty) => {

@@ -9,7 +9,8 @@ use std::time::Duration;
 use actix_web::http::header::HeaderValue;
 use actix_web::{HttpResponse, web};
 use ordershop_actors::read_model::ReadModel;
-use ordershop_store::{EventLog, LogError, Positions, Topic};
+use ordershop_actors::runtime::{Resolve, ResolveError, SubscriberHandle};
+use ordershop_store::{EntryId, EventLog, LogError, Positions, Topic};
 use ordershop_supervisors::TreeView;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -19,7 +20,7 @@ use super::traffic::Traffic;
 use crate::ops::moment::Moment;
 use crate::ops::place::{self, Place};
 use crate::ops::subscribers::{self, Subscriber};
-use crate::ops::{client, entry, events, state, tree};
+use crate::ops::{client, entry, events, quarantine, state, tree};
 
 /// What these paths need.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct Ops {
     pub read_model: ReadModel,
     /// Who else listens to the log.
     pub subscribers: &'static [Subscriber],
+    /// The way to those whose entries can be set aside.
+    pub subscriptions: Arc<[SubscriberHandle]>,
 }
 
 /// What a client may ask of the list of events.
@@ -116,7 +119,12 @@ pub(super) async fn show_state(
 pub(super) async fn show_tree(ops: web::Data<Ops>) -> Result<HttpResponse, Problem> {
     let view = ops.tree.get();
     let view = view.ok_or_else(|| Problem::new(Kind::Unavailable, "the shop is starting"))?;
-    let body = tree::to_json(&view.snapshot(tree::NOTABLE).await);
+    let standings: Vec<_> = ops
+        .subscriptions
+        .iter()
+        .map(|subscriber| (subscriber.name(), subscriber.standing()))
+        .collect();
+    let body = tree::to_json(&view.snapshot(tree::NOTABLE).await, &standings);
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").body(body))
 }
 
@@ -136,6 +144,61 @@ pub(super) async fn show_subscribers(
     let body = subscribers::to_json(&*ops.log, ops.subscribers, &ops.read_model, limit);
     let body = body.await.map_err(unavailable)?;
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").body(body))
+}
+
+/// `GET /ops/quarantine`.
+pub(super) async fn list_quarantine(ops: web::Data<Ops>) -> Result<HttpResponse, Problem> {
+    let list = quarantine::list(&*ops.log).await;
+    let list = list.map_err(|error| Problem::new(Kind::Unavailable, error.to_string()))?;
+    Ok(HttpResponse::Ok().content_type("application/x-ndjson").body(list))
+}
+
+/// What a client may say of what shall be resolved.
+#[derive(Deserialize)]
+pub(super) struct ResolveQuery {
+    id: Option<String>,
+    #[serde(default)]
+    all: bool,
+}
+
+/// `POST /ops/quarantine/{subscriber}/{topic}/{entity}/{retry|skip}`.
+pub(super) async fn resolve(
+    ops: web::Data<Ops>,
+    path: web::Path<(String, String, String, String)>,
+    query: web::Query<ResolveQuery>,
+) -> Result<HttpResponse, Problem> {
+    let (subscriber, topic, entity, verb) = path.into_inner();
+    let not_found = |detail: String| Problem::new(Kind::NotFound, detail);
+    let subscriber = ops
+        .subscriptions
+        .iter()
+        .find(|known| known.name() == subscriber)
+        .ok_or_else(|| not_found(quarantine::no_subscriber(&subscriber)))?;
+    let topic = place::topic(&topic).map_err(|error| not_found(error.to_string()))?;
+    let entity_id: Uuid = entity.parse().map_err(malformed)?;
+    let id: Option<EntryId> = query.id.as_deref().map(str::parse).transpose().map_err(malformed)?;
+    let resolve = match (&*verb, query.all) {
+        ("retry", false) => Resolve::Retry(id),
+        ("skip", false) => Resolve::SkipFirst(id),
+        ("skip", true) if id.is_none() => Resolve::SkipAll,
+        ("skip", true) => return Err(malformed("either an id or all, not both")),
+        _ => return Err(not_found(format!("what is set aside cannot be told to {verb}"))),
+    };
+    let resolved = subscriber.resolve(topic, entity_id, resolve);
+    let resolved = tokio::time::timeout(quarantine::RESOLVE_PATIENCE, resolved).await;
+    let resolved = resolved.map_err(|_| {
+        let seconds = quarantine::RESOLVE_PATIENCE.as_secs();
+        Problem::new(Kind::TimedOut, format!("it is not done after {seconds} seconds; list again"))
+    })?;
+    let resolved = resolved.map_err(|error| {
+        let kind = match error {
+            ResolveError::NothingThere { .. } | ResolveError::NotThere(_) => Kind::NotFound,
+            ResolveError::NotFirst(..) | ResolveError::FailedAgain { .. } => Kind::Conflict,
+            ResolveError::Unavailable { .. } => Kind::Unavailable,
+        };
+        Problem::new(kind, error.to_string())
+    })?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(quarantine::to_json(resolved)))
 }
 
 fn malformed(error: impl std::fmt::Display) -> Problem {

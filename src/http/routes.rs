@@ -35,7 +35,15 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
     app.service(only_get("/ops/tree").route(read().to(ops::show_tree)));
     app.service(only_get("/ops/subscribers").route(read().to(ops::show_subscribers)));
     app.service(only_get("/ops/state/{topic}/{id}").route(read().to(ops::show_state)));
+    app.service(only_get("/ops/quarantine").route(read().to(ops::list_quarantine)));
+    let resolve = "/ops/quarantine/{subscriber}/{topic}/{entity}/{verb}";
+    app.service(only_post(resolve).route(web::post().to(ops::resolve)));
 
+    #[cfg(feature = "faults")]
+    app.route(
+        "/faults/subscribers/{subscriber}/{topic}/{id}/{how}",
+        web::put().to(commands::arm_unfit),
+    );
     #[cfg(feature = "faults")]
     app.route("/faults/{topic}/{id}", web::put().to(commands::arm));
 

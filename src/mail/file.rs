@@ -38,29 +38,22 @@ impl MailFolder {
 
 impl Inner {
     fn write_all(&self, mails: &[Mail]) -> Result<(), TransportError> {
-        for mail in mails {
-            match self.form.message(mail) {
-                Ok(message) => {
-                    self.write(&format!("{}.eml", self.form.message_id(mail)), &message)?;
-                }
-                Err(error) => self.set_aside(mail, &error)?,
-            }
+        let form = |(index, mail)| {
+            let message = self.form.message(mail);
+            let unfit =
+                |error: MailFormError| TransportError::Unfit { index, source: error.into() };
+            Ok((self.form.message_id(mail), message.map_err(unfit)?))
+        };
+        let messages = mails.iter().enumerate().map(form).collect::<Result<Vec<_>, _>>()?;
+        for (id, message) in messages {
+            self.write(&format!("{id}.eml"), &message).map_err(TransportError::away)?;
         }
         // Also where all files are there: whoever wrote them may have died before this.
-        File::open(&self.folder)?.sync_all()?;
-        Ok(())
-    }
-
-    /// Keeps a mail that has no form, beside the others, so that it is not lost and holds nothing
-    /// up.
-    fn set_aside(&self, mail: &Mail, error: &MailFormError) -> Result<(), TransportError> {
-        let name = format!("{}.unsent.json", self.form.message_id(mail));
-        tracing::error!(to = %mail.to, %error, file = %name, "a mail cannot be put together");
-        self.write(&name, &serde_json::to_vec_pretty(mail)?)
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(TransportError::away)
     }
 
     /// Writes a file, unless it is there.
-    fn write(&self, name: &str, content: &[u8]) -> Result<(), TransportError> {
+    fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let path = self.folder.join(name);
         if path.try_exists()? {
             return Ok(());
@@ -81,7 +74,10 @@ impl MailTransport for MailFolder {
         mails: Vec<Mail>,
     ) -> Pin<Box<dyn Future<Output = Result<(), TransportError>> + Send>> {
         let inner = Arc::clone(&self.inner);
-        Box::pin(async move { tokio::task::spawn_blocking(move || inner.write_all(&mails)).await? })
+        Box::pin(async move {
+            let written = tokio::task::spawn_blocking(move || inner.write_all(&mails)).await;
+            written.map_err(TransportError::away)?
+        })
     }
 }
 
@@ -113,5 +109,22 @@ mod tests {
         names.sort();
         let expected = [1, 2, 3].map(|n| format!("{}.thanks@shop.example.eml", Uuid::from_u128(n)));
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_mail_that_has_no_form_is_named_and_nothing_is_written_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let form = MailForm::new(&"shop.example".parse().unwrap()).unwrap();
+        let mails = MailFolder::open(folder.path(), form).unwrap();
+        let mail = |to: &str| Mail {
+            event_id: Uuid::from_u128(7),
+            purpose: Purpose::Note,
+            time_us: 0,
+            to: to.to_owned(),
+            text: "Dear Ann,\n".to_owned(),
+        };
+        let error = mails.inner.write_all(&[mail("ann@customer.example"), mail("nobody")]);
+        assert!(matches!(error, Err(TransportError::Unfit { index: 1, .. })), "{error:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

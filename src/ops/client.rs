@@ -52,7 +52,27 @@ impl Client {
             request = request.query(*name, *value);
         }
         let request = request.config().timeout_global(Some(wait + PATIENCE)).build();
-        let mut answer = request.call().map_err(|error| {
+        self.answer(request.call())
+    }
+
+    /// `POST` to a path, without a body; what is not there is [`Exit::Missing`], and so is what the
+    /// shop refuses because of what is there.
+    pub fn post(&self, path: &str, query: &[(&str, &str)], wait: Duration) -> Result<Answer, Exit> {
+        let url = &self.url;
+        let mut request = self.agent.post(format!("{url}{path}"));
+        for (name, value) in query {
+            request = request.query(*name, *value);
+        }
+        let request = request.config().timeout_global(Some(wait + PATIENCE)).build();
+        self.answer(request.send_empty())
+    }
+
+    fn answer(
+        &self,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Answer, Exit> {
+        let url = &self.url;
+        let mut answer = answer.map_err(|error| {
             Exit::unusable(
                 format!("no shop answers at {url}: {error}"),
                 "start it, or name its address with --url",
@@ -69,7 +89,7 @@ impl Client {
             return Ok(Answer { next, body });
         }
         match (status, serde_json::from_str::<Problem>(&body)) {
-            (404, Ok(problem)) => Err(Exit::Missing(problem.detail)),
+            (404 | 409, Ok(problem)) => Err(Exit::Missing(problem.detail)),
             (_, Ok(problem)) => {
                 Err(Exit::unusable(format!("the shop says: {}", problem.detail), "see --help"))
             }

@@ -2,8 +2,8 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `events`, `state`, `tree`, `verify` | one command each: options, work, how it is shown |
 //! | `subscribers` | how far each subscriber has come; shown at `/ops/subscribers` alone |
+//! | `events`, `state`, `tree`, `quarantine`, `verify` | one command each: options, work, how it is shown |
 //! | `source`, `client` | where they read: the running shop over HTTP, or a stopped shop's folder |
 //! | `entry`, `place`, `moment` | the forms in which entries, places and times are told |
 //! | `out` | colours and width on a terminal, plain text in a pipe |
@@ -14,6 +14,7 @@ pub mod events;
 pub mod moment;
 pub mod out;
 pub mod place;
+pub mod quarantine;
 pub mod source;
 pub mod state;
 pub mod subscribers;
@@ -55,6 +56,19 @@ pub enum Ask {
         ordershop tree\n  \
         ordershop tree --json | jq 'select(.restarts > 0)'")]
     Tree(tree::TreeArgs),
+    /// List events that could not be handled and were set aside; try them again, or give them up
+    ///
+    /// An event that a subscriber (crm, billing or msg) cannot handle is tried a few times and then
+    /// set aside, with the later events of the same entity; all others flow on. `retry` handles
+    /// what is set aside of an entity in order, and stops at the first that fails again. `skip`
+    /// gives the first one up; what waits behind it stays set aside until it is retried.
+    #[command(args_conflicts_with_subcommands = true)]
+    #[command(after_help = "Examples:\n  \
+        ordershop quarantine\n  \
+        ordershop quarantine retry crm customer 813eb7e2-2082-5544-986c-c4232442fef8\n  \
+        ordershop quarantine skip crm customer 813eb7e2-2082-5544-986c-c4232442fef8\n  \
+        ordershop quarantine --json --store embedded:./data | jq .reason")]
+    Quarantine(quarantine::QuarantineArgs),
     /// Check a stopped shop's folder, from the last byte to the last piece in stock
     ///
     /// Every record's checksum and its place in the chain; ids, versions and unique keys; that every
@@ -72,6 +86,7 @@ pub fn run(ask: &Ask) -> Result<(), Exit> {
         Ask::Events(args) => events::run(args),
         Ask::State(args) => state::run(args),
         Ask::Tree(args) => tree::run(args),
+        Ask::Quarantine(args) => quarantine::run(args),
         Ask::Verify(args) => verify::run(args),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use ordershop_actors::runtime::{EventSourced, Replayed};
+use ordershop_actors::runtime::{EventSourced, Quarantine, Replayed};
 use ordershop_actors::shop::topics;
 use ordershop_domain::{Billing, Customer, Intent, Inventory, Order, Product};
 use ordershop_store::{Action, Entry, EventLog, LogError, Topic};
@@ -152,6 +152,7 @@ fn inside(story: &[std::sync::Arc<Entry>]) -> Value {
         topics::ORDER if first.action == Action::Internal => replayed::<Intent>(story),
         topics::ORDER => replayed::<Order>(story),
         topics::BILLING => replayed::<Billing>(story),
+        topics::QUARANTINE => replayed::<Quarantine>(story),
         // A mail is its one event.
         _ => serde_json::from_str(&first.data).unwrap_or_default(),
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use ordershop_actors::runtime::Standing;
 use ordershop_supervisors::{Node, NodeKind, NodeState, Strategy};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,12 @@ struct Row {
     cooling_down: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failures: Option<u64>,
+    /// How many entries a subscriber has set aside.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    set_aside: usize,
+    /// Why a subscriber does not get on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held_up: Option<String>,
     uptime_seconds: Option<u64>,
     last_failure: Option<Failure>,
 }
@@ -74,16 +81,29 @@ pub fn run(args: &TreeArgs) -> Result<(), Exit> {
     out.flush()
 }
 
-/// The tree as newline-delimited JSON: each node before its children.
-pub fn to_json(root: &Node) -> String {
-    fn add(node: &Node, depth: usize, lines: &mut String) {
-        let line = serde_json::to_string(&Row::of(node, depth)).expect("a struct of plain values");
-        lines.push_str(&line);
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// The tree as newline-delimited JSON: each node before its children. Subscribers are told with how
+/// they stand.
+pub fn to_json(root: &Node, standings: &[(&str, Standing)]) -> String {
+    fn add(node: &Node, depth: usize, standings: &[(&str, Standing)], lines: &mut String) {
+        let mut row = Row::of(node, depth);
+        let is_reader = node.path.contains("/readers/");
+        if let Some((_, standing)) =
+            standings.iter().find(|(name, _)| is_reader && row.name() == *name)
+        {
+            row.set_aside = standing.set_aside;
+            row.held_up.clone_from(&standing.held_up);
+        }
+        lines.push_str(&serde_json::to_string(&row).expect("a struct of plain values"));
         lines.push('\n');
-        node.children.iter().for_each(|child| add(child, depth + 1, lines));
+        node.children.iter().for_each(|child| add(child, depth + 1, standings, lines));
     }
     let mut lines = String::new();
-    add(root, 0, &mut lines);
+    add(root, 0, standings, &mut lines);
     lines
 }
 
@@ -109,6 +129,8 @@ impl Row {
             children: None,
             cooling_down: None,
             failures: None,
+            set_aside: 0,
+            held_up: None,
             uptime_seconds: node.uptime.map(|uptime| uptime.as_secs()),
             last_failure: node.last_failure.as_ref().map(|failure| Failure {
                 reason: failure.reason.clone(),
@@ -178,6 +200,14 @@ fn draw(rows: &[Row], style: Style) -> Vec<String> {
             row.uptime_seconds.map(age).unwrap_or_default(),
         );
         lines.push(line.trim_end().to_owned());
+        if let Some(reason) = &row.held_up {
+            let told = format!("{below}  held up: {reason}");
+            lines.push(style.paint(Paint::Yellow, &style.fit(&told)));
+        }
+        if row.set_aside > 0 {
+            let told = format!("{below}  {} set aside", row.set_aside);
+            lines.push(style.paint(Paint::Red, &style.fit(&told)));
+        }
         if let Some(Failure { reason, seconds_ago }) = &row.last_failure {
             let told = format!("{below}  {} ago: {reason}", age(*seconds_ago));
             lines.push(style.paint(Paint::Red, &style.fit(&told)));
@@ -260,7 +290,7 @@ mod tests {
         let root = NodeKind::Supervisor(Strategy::RestForOne);
         let root = node("shop", root, vec![entities, http]);
         let rows: Vec<Row> =
-            to_json(&root).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            to_json(&root, &[]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let drawn = draw(&rows, Style { width: Some(80), colours: false });
         assert!(drawn.iter().all(|line| line.chars().count() <= 80), "{drawn:#?}");
         let expected = format!(

@@ -8,7 +8,7 @@ use ordershop_store::{Entry, EntryId, EventLog, Topic};
 use tokio::sync::watch;
 
 use super::{View, saved};
-use crate::runtime::{BeginFuture, Handler, HandlerFuture, Save};
+use crate::runtime::{BeginFuture, Handler, HandlerError, HandlerFuture, Save};
 
 /// After how many entries the view is saved, beside the saving at an orderly stop.
 const SAVE_EVERY: usize = 200_000;
@@ -101,7 +101,7 @@ impl ReadModel {
 impl Handler for Projector {
     fn begin(&mut self) -> BeginFuture<'_> {
         Box::pin(async {
-            self.view = saved::load(self.log.as_ref()).await?;
+            self.view = saved::load(self.log.as_ref()).await.map_err(HandlerError::away)?;
             self.views.send_replace(Arc::new(self.view.clone()));
             Ok(self.view.positions().clone())
         })
@@ -117,7 +117,7 @@ impl Handler for Projector {
         }
         self.unsaved = 0;
         let save = saved::save(Arc::clone(&self.log), self.view.clone());
-        Some(Box::pin(async { Ok(save.await?) }))
+        Some(Box::pin(async { save.await.map_err(HandlerError::away) }))
     }
 
     fn handle(&mut self, entries: Arc<[Arc<Entry>]>) -> HandlerFuture {

@@ -34,8 +34,12 @@ pub trait EventSourced:
     #[must_use]
     fn evolve(self, event: &Self::Event) -> Self;
     /// The state after an entry of another program, which tells only the entity's public state; an
-    /// error where its text is not that of such an entity.
-    fn adopt(self, action: Action, document: &str) -> Result<Self, serde_json::Error>;
+    /// error where its text is not that of such an entity. Where no other program writes to the topic,
+    /// there is nothing to adopt.
+    fn adopt(self, action: Action, document: &str) -> Result<Self, serde_json::Error> {
+        let _ = (action, document);
+        Ok(self)
+    }
     /// The name of the event's kind.
     fn kind(event: &Self::Event) -> &'static str;
     /// The version of the event's schema.

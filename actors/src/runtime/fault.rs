@@ -3,7 +3,10 @@
 //! Without the feature, `point` and `crash_point` are nothing at all. The names of all crash points
 //! stand in [`crate::crash_points`].
 
+use ordershop_store::Entry;
 use uuid::Uuid;
+
+use super::HandlerError;
 
 #[cfg(feature = "faults")]
 mod armed {
@@ -24,6 +27,24 @@ mod armed {
     pub(super) fn take(topic: &str, entity_id: Uuid) -> bool {
         let mut armed = ARMED.lock().unwrap_or_else(PoisonError::into_inner);
         !armed.is_empty() && armed.remove(&(topic.to_owned(), entity_id))
+    }
+}
+
+#[cfg(feature = "faults")]
+mod unfit {
+    use std::collections::HashMap;
+    use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+    use uuid::Uuid;
+
+    use super::Unfit;
+
+    type Armed = HashMap<(String, String, Uuid), Unfit>;
+
+    static ARMED: LazyLock<Mutex<Armed>> = LazyLock::new(Mutex::default);
+
+    pub(super) fn armed() -> MutexGuard<'static, Armed> {
+        ARMED.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,3 +103,38 @@ pub(crate) fn point(topic: &str, entity_id: Uuid) {
 
 #[cfg(not(feature = "faults"))]
 pub(crate) const fn point(_topic: &str, _entity_id: Uuid) {}
+
+/// How a subscriber's handler fails on the events of an entity.
+#[cfg(feature = "faults")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It says that it cannot handle them.
+    Error,
+    /// It panics.
+    Panic,
+}
+
+/// Makes a subscriber's handler fail on every event of that entity, until it is told otherwise.
+#[cfg(feature = "faults")]
+pub fn arm_unfit(subscriber: &str, topic: &str, entity_id: Uuid, how: Option<Unfit>) {
+    let key = (subscriber.to_owned(), topic.to_owned(), entity_id);
+    match how {
+        Some(how) => unfit::armed().insert(key, how),
+        None => unfit::armed().remove(&key),
+    };
+}
+
+/// A place in which a test can have a subscriber's handler fail on an entry.
+#[cfg(feature = "faults")]
+pub(crate) fn unfit_point(subscriber: &str, entry: &Entry) -> Option<HandlerError> {
+    let key = (subscriber.to_owned(), entry.topic.name().to_owned(), entry.entity_id);
+    let how = unfit::armed().get(&key).copied()?;
+    let text = format!("a fault armed for {subscriber} on {} {}", entry.topic, entry.entity_id);
+    assert!(how != Unfit::Panic, "{text}");
+    Some(HandlerError::unfit(entry, text))
+}
+
+#[cfg(not(feature = "faults"))]
+pub(crate) const fn unfit_point(_subscriber: &str, _entry: &Entry) -> Option<HandlerError> {
+    None
+}

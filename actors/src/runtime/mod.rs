@@ -10,6 +10,7 @@ mod entity;
 mod event_sourced;
 pub mod fault;
 mod journal;
+mod quarantine;
 mod reader;
 mod replay;
 mod snapshot;
@@ -19,9 +20,13 @@ pub use decision::{Decision, decide, event_id};
 pub use entity::{Entities, Entity, EntityOptions, EntityState, Execute, ExecuteError, Executed};
 pub use event_sourced::EventSourced;
 pub use journal::{AppendError, Journal, JournalHandle};
+pub use quarantine::{
+    How, MAX_SET_ASIDE, QUARANTINE, Quarantine, QuarantineCommand, QuarantineEvent,
+    QuarantineRejection, Quarantined, SetAside, quarantine_id, quarantined,
+};
 pub use reader::{Reader, ReaderHandle};
 pub use replay::{ReplayError, Replayed, replay, replay_whole};
 pub use subscription::{
-    BeginFuture, Handler, HandlerError, HandlerFuture, Save, Start, Subscription,
-    SubscriptionOptions,
+    BeginFuture, Handler, HandlerError, HandlerFuture, MAX_RETRIED, Resolve, ResolveError,
+    Resolved, Save, Standing, Start, SubscriberHandle, Subscription, SubscriptionOptions,
 };

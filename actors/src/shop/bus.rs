@@ -137,7 +137,10 @@ impl LocalBus {
                 let purpose = Purpose::Note;
                 // The same command is the same mail, so msg accepts it once.
                 let mail = Mail { event_id: command_id, purpose, time_us, to, text };
-                Box::pin(async move { msg.accept(vec![mail]).await.map(|()| Accepted::default()) })
+                Box::pin(async move {
+                    msg.accept(vec![mail]).await?;
+                    Ok(Accepted::default())
+                })
             }
         }
     }

@@ -18,7 +18,11 @@ pub const MAIL: Topic = Topic::new("mail");
 /// Clients' idempotency keys, and how their commands were answered; internal.
 pub const COMMAND: Topic = Topic::new("command");
 
+/// What subscribers have set aside; internal, the runtime's own.
+pub const QUARANTINE: Topic = crate::runtime::QUARANTINE;
+
 /// The topics whose entities the queries show, in the order in which the contract names them.
 pub const PUBLIC: [Topic; 5] = [CUSTOMER, PRODUCT, INVENTORY, ORDER, BILLING];
 /// All topics: a log is opened with these.
-pub const ALL: [Topic; 7] = [CUSTOMER, PRODUCT, INVENTORY, ORDER, BILLING, MAIL, COMMAND];
+pub const ALL: [Topic; 8] =
+    [CUSTOMER, PRODUCT, INVENTORY, ORDER, BILLING, MAIL, COMMAND, QUARANTINE];

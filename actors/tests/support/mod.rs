@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ordershop_actors::runtime::{
-    Entities, EntityOptions, EventSourced, Execute, Journal, JournalHandle,
+    Entities, EntityOptions, EventSourced, Execute, Journal, JournalHandle, QUARANTINE,
 };
 use ordershop_store::embedded::{Embedded, Options};
 use ordershop_store::{Action, EventLog, Topic};
@@ -158,7 +158,7 @@ impl Ground {
 }
 
 fn open(folder: &Path) -> Embedded {
-    Embedded::open(folder, &[ACCOUNT], Options::default()).unwrap()
+    Embedded::open(folder, &[ACCOUNT, QUARANTINE], Options::default()).unwrap()
 }
 
 /// A journal and accounts under a supervisor.

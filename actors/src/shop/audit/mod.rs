@@ -23,7 +23,7 @@ use self::stock::Tallies;
 use super::effects::Mail;
 use super::keys::KeyEvent;
 use super::topics;
-use crate::runtime::EventSourced;
+use crate::runtime::{EventSourced, Quarantine};
 
 /// A rule of the shop that every log keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +72,7 @@ pub struct Audit {
     inventories: HashMap<Uuid, Inventory>,
     orders: HashMap<Uuid, Order>,
     billings: HashMap<Uuid, Billing>,
+    quarantines: HashMap<Uuid, Quarantine>,
     intents: Intents,
     tallies: Tallies,
 }
@@ -110,6 +111,7 @@ impl Audit {
             }
             topics::MAIL => readable::<Mail>(entry, &mut complaints),
             topics::COMMAND => readable::<KeyEvent>(entry, &mut complaints),
+            topics::QUARANTINE => drop(replay(&mut self.quarantines, entry, &mut complaints)),
             other => complaints.push((AuditRule::Events, format!("there is no topic {other}"))),
         }
         if entry.ends_transaction {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use ordershop_domain::{CustomerDraft, CustomerFacts, OrderEvent, OrderFacts, ProductIds};
 use ordershop_store::{Action, Entry};
 
-use super::{Mail, MsgHandle, Purpose};
-use crate::runtime::{Handler, HandlerError, HandlerFuture};
+use super::{Mail, MsgHandle, Purpose, outbox};
+use crate::runtime::{Handler, HandlerFuture};
 use crate::shop::topics;
 
 /// The handler of customer and order events.
@@ -55,9 +55,6 @@ fn customer(entry: &Entry) -> Result<CustomerFacts, serde_json::Error> {
 
 impl Handler for Crm {
     fn handle(&mut self, entries: Arc<[Arc<Entry>]>) -> HandlerFuture {
-        let mails: Result<Vec<_>, _> =
-            entries.iter().filter_map(|entry| mail(entry).transpose()).collect();
-        let msg = self.0.clone();
-        Box::pin(async move { Ok(msg.accept(mails.map_err(HandlerError::from)?).await?) })
+        outbox::accept(&self.0, entries, mail)
     }
 }

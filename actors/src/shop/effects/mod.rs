@@ -8,10 +8,20 @@ mod billing_mails;
 mod crm;
 mod mail;
 mod msg;
+mod outbox;
 mod sender;
 
 pub use billing_mails::BillingMails;
 pub use crm::Crm;
 pub use mail::{Mail, Purpose};
-pub use msg::{AcceptMails, Msg, MsgHandle};
+pub use msg::{AcceptMails, Msg, MsgHandle, NotAccepted};
 pub use sender::{MailSender, MailTransport, TransportError};
+
+/// The names of the subscribers that keep a cursor, and may have set entries aside.
+pub const SUBSCRIBERS: [&str; 3] = [CRM, BILLING, MSG];
+/// The subscriber of [`Crm`].
+pub const CRM: &str = "crm";
+/// The subscriber of [`BillingMails`].
+pub const BILLING: &str = "billing";
+/// The subscriber of [`MailSender`].
+pub const MSG: &str = "msg";

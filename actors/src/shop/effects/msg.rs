@@ -28,7 +28,31 @@ const MSG_CAPACITY: usize = 4096;
 pub struct AcceptMails(pub Vec<Mail>);
 
 impl Message for AcceptMails {
-    type Reply = Result<(), CommandError>;
+    type Reply = Result<(), NotAccepted>;
+}
+
+/// Mails that were not, or not all, accepted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotAccepted {
+    /// One of them cannot be, whatever is tried.
+    #[error("{error}")]
+    Never {
+        /// Its place among them, from 0.
+        index: usize,
+        /// Why.
+        error: CommandError,
+    },
+    /// They cannot be accepted now.
+    #[error(transparent)]
+    NotNow(CommandError),
+}
+
+impl From<NotAccepted> for CommandError {
+    fn from(refused: NotAccepted) -> Self {
+        match refused {
+            NotAccepted::Never { error, .. } | NotAccepted::NotNow(error) => error,
+        }
+    }
 }
 
 /// The actor of the msg service.
@@ -76,18 +100,20 @@ impl Receive<AcceptMails> for Msg {
     fn receive(
         &mut self,
         AcceptMails(mails): AcceptMails,
-        reply: ReplyTo<Result<(), CommandError>>,
+        reply: ReplyTo<Result<(), NotAccepted>>,
         ctx: &mut Context<'_, Self>,
     ) -> Result<(), Failure> {
         let appends: Vec<_> =
             mails.iter().map(|mail| self.journal.append(acceptance(mail))).collect();
         let all = async move {
-            for append in appends {
+            for (index, append) in appends.into_iter().enumerate() {
                 match append.await {
                     // A version behind the first one means that it was accepted before.
                     Ok(Ok(_) | Err(Refusal::Version { .. })) => {}
-                    Ok(Err(refusal)) => return Err(refusal.into()),
-                    Err(error) => return Err(AppendError::into(error)),
+                    Ok(Err(refusal)) => {
+                        return Err(NotAccepted::Never { index, error: refusal.into() });
+                    }
+                    Err(error) => return Err(NotAccepted::NotNow(AppendError::into(error))),
                 }
             }
             Ok(())
@@ -107,16 +133,18 @@ pub struct MsgHandle(Handle<Msg>);
 
 impl MsgHandle {
     /// Has mails accepted, durably.
-    pub async fn accept(&self, mails: Vec<Mail>) -> Result<(), CommandError> {
+    pub async fn accept(&self, mails: Vec<Mail>) -> Result<(), NotAccepted> {
         if mails.is_empty() {
             return Ok(());
         }
         match self.0.ask(AcceptMails(mails)).await {
             Ok(result) => result,
             Err(ordershop_supervisors::AskError::Lost(reason)) => {
-                Err(CommandError::OutcomeUnknown(reason.to_string()))
+                Err(NotAccepted::NotNow(CommandError::OutcomeUnknown(reason.to_string())))
             }
-            Err(undelivered) => Err(CommandError::Unavailable(undelivered.to_string())),
+            Err(undelivered) => {
+                Err(NotAccepted::NotNow(CommandError::Unavailable(undelivered.to_string())))
+            }
         }
     }
 }

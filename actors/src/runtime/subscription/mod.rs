@@ -4,8 +4,16 @@
 //! The cursor moves when the handler has finished, never before; so after a crash some entries
 //! come again, and none is missed. Handlers are therefore idempotent.
 
+mod attempt;
+mod delivery;
+mod handler;
+mod memory;
+mod operator;
+mod standing;
+mod work;
+
+use std::collections::VecDeque;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,59 +21,26 @@ use ordershop_store::{CursorName, Entry, EventLog, Positions, Topic};
 use ordershop_supervisors::{
     CellBuilder, ChildSpec, Context, Failure, Handle, Process, Receive, ReplyTo,
 };
+use tokio::sync::oneshot;
 
+use self::memory::Suspects;
+use self::operator::Waiting;
+use self::standing::Shown;
+use self::work::Work;
 use super::fault::crash_point;
+use super::quarantine::Ledger;
 use super::reader::{Deliver, Delivery, Subscribe};
 use super::{JournalHandle, ReaderHandle};
 
+pub use self::handler::{BeginFuture, Handler, HandlerError, HandlerFuture, Save};
+pub use self::operator::{MAX_RETRIED, Resolve, ResolveError, Resolved, SubscriberHandle};
+pub use self::standing::Standing;
+
 /// How long a cursor may lag behind what is finished: so much comes again after a crash.
 const CURSOR_INTERVAL: Duration = Duration::from_millis(200);
-/// The first wait before a handler is asked again; it doubles up to [`MAX_RETRY_DELAY`].
-const FIRST_RETRY_DELAY: Duration = Duration::from_millis(50);
-/// The longest wait before a handler is asked again.
-const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
-/// A reader has at most one delivery in flight to a subscriber, and a new incarnation's one.
-const SUBSCRIPTION_CAPACITY: usize = 4;
-
-/// Why a handler could not finish; it is asked again, with growing waits.
-pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
-
-/// A handler at work.
-pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<(), HandlerError>>>>;
-
-/// A handler that finds where it begins.
-pub type BeginFuture<'a> =
-    Pin<Box<dyn Future<Output = Result<Positions, HandlerError>> + Send + 'a>>;
-
-/// When a handler is asked to save.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Save {
-    /// After a batch: if enough has come since the last time.
-    WhenDue,
-    /// At an orderly stop.
-    Now,
-}
-
-/// Works on entries.
-///
-/// The same entries may come more than once, after an error or a crash, and then in the same
-/// order.
-pub trait Handler: 'static {
-    /// Works on some entries; they count as finished when the future gives `Ok`.
-    fn handle(&mut self, entries: Arc<[Arc<Entry>]>) -> HandlerFuture;
-
-    /// Takes up what it has saved, and says how far that reaches; for [`Start::Beginning`] alone.
-    fn begin(&mut self) -> BeginFuture<'_> {
-        Box::pin(std::future::ready(Ok(Positions::default())))
-    }
-
-    /// Saves what it holds; `None` where there is nothing to do. It is not asked again before that
-    /// is done, but goes on with its work meanwhile.
-    fn save(&mut self, when: Save) -> Option<HandlerFuture> {
-        let _ = when;
-        None
-    }
-}
+/// A reader has at most one delivery in flight to a subscriber, and a new incarnation's one; the
+/// others are an operator's orders.
+const SUBSCRIPTION_CAPACITY: usize = 16;
 
 /// Where a subscription begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,13 +62,34 @@ pub struct SubscriptionOptions {
     pub start: Start,
     /// How many entries it takes at once, at most.
     pub batch: usize,
+    /// How many entries it sets aside at most; with one more it stops, until an operator has
+    /// released some. [`MAX_SET_ASIDE`](super::MAX_SET_ASIDE) is usual.
+    pub max_set_aside: usize,
 }
+
+/// Makes a handler.
+type Make<H> = Arc<dyn Fn() -> H + Send + Sync>;
 
 /// The process of a subscription.
 pub struct Subscription<H: Handler> {
     options: SubscriptionOptions,
+    log: Arc<dyn EventLog>,
+    reader: ReaderHandle,
     journal: JournalHandle,
+    make: Make<H>,
     handler: H,
+    shown: Shown,
+    /// What is set aside; `None` for what is held in memory.
+    ledger: Option<Ledger>,
+    /// The delivery in hand, of one with a cursor.
+    work: Option<Work>,
+    /// Whether the handler or the ledger is at work.
+    busy: bool,
+    /// Whether the delivery in hand waits until it is tried again.
+    rests: bool,
+    orders: VecDeque<Waiting>,
+    /// Of one that is held in memory.
+    suspects: Suspects,
     finished: Positions,
     saved: Positions,
     saving: bool,
@@ -102,33 +98,57 @@ pub struct Subscription<H: Handler> {
 }
 
 impl<H: Handler> Subscription<H> {
-    /// A subscription, as a child for a supervisor; `handler` makes the handler of each incarnation.
+    /// A subscription, as a child for a supervisor, and the way to it; `handler` makes its handlers:
+    /// one for each incarnation, and another whenever one has panicked.
     pub fn child(
         log: Arc<dyn EventLog>,
         reader: ReaderHandle,
         journal: JournalHandle,
         options: SubscriptionOptions,
         cell: CellBuilder<Self>,
-        handler: impl Fn() -> H + Send + 'static,
-    ) -> ChildSpec {
-        let (_, spec) = cell.capacity(SUBSCRIPTION_CAPACITY).factory(move |birth| {
-            let mut handler = handler();
+        handler: impl Fn() -> H + Send + Sync + 'static,
+    ) -> (SubscriberHandle, ChildSpec) {
+        let (make, shown): (Make<H>, _) = (Arc::new(handler), Shown::default());
+        let (name, seen) = (Arc::clone(&options.name), shown.clone());
+        let (handle, spec) = cell.capacity(SUBSCRIPTION_CAPACITY).factory(move |birth| {
+            let (make, shown) = (Arc::clone(&make), shown.clone());
             let (log, reader, journal) = (Arc::clone(&log), reader.clone(), journal.clone());
             let options = options.clone();
             async move {
-                let from = begin(log.as_ref(), &mut handler, &options).await?;
-                let deliver = deliver_to(birth.handle.clone());
-                let name = Arc::clone(&options.name);
-                let batch = options.batch;
-                let incarnation = birth.incarnation;
-                let from_here = from.clone();
-                let subscribe = Subscribe { name, from: from_here, batch, incarnation, deliver };
-                reader.subscribe(subscribe).await?;
+                let ledger = match options.start {
+                    Start::Beginning => None,
+                    Start::Cursor => {
+                        let (log, journal) = (Arc::clone(&log), journal.clone());
+                        let ledger = Ledger::load(log, journal, &options.name).await;
+                        Some(ledger.map_err(Failure::new)?)
+                    }
+                };
+                let set_aside = ledger.as_ref().map_or(0, |l| l.state().entries().len());
+                shown.set_aside(set_aside);
+                let (handler, from) = begin_anew(
+                    birth.handle,
+                    birth.incarnation,
+                    make(),
+                    Arc::clone(&log),
+                    reader.clone(),
+                    options.clone(),
+                )
+                .await?;
                 let (finished, saved) = (from.clone(), from);
                 Ok(Self {
                     options,
+                    log,
+                    reader,
                     journal,
+                    make,
                     handler,
+                    shown,
+                    ledger,
+                    work: None,
+                    busy: false,
+                    rests: false,
+                    orders: VecDeque::new(),
+                    suspects: Suspects::default(),
                     finished,
                     saved,
                     saving: false,
@@ -136,39 +156,23 @@ impl<H: Handler> Subscription<H> {
                 })
             }
         });
-        spec
+        (SubscriberHandle::new(name, seen, handle), spec)
     }
 
-    /// Has the handler work until it succeeds, then counts the entries as finished.
-    fn work(&mut self, work: Work, ctx: &mut Context<'_, Self>) {
-        let handled = self.handler.handle(Arc::clone(&work.entries));
-        ctx.spawn(handled, move |subscription, result, ctx| {
-            match result {
-                Ok(()) => {
-                    if subscription.options.start == Start::Cursor {
-                        crash_point("subscription/after-handling");
-                    }
-                    for entry in work.entries.iter() {
-                        subscription.finished.finish(entry);
-                    }
-                    // A reader that is gone has nobody to tell.
-                    let _gone = work.finished.send(());
-                    subscription.save_soon(ctx);
-                    subscription.have_saved(ctx);
-                }
-                Err(error) => {
-                    let name = &subscription.options.name;
-                    tracing::warn!(subscriber = %name, %error, "cannot handle events yet");
-                    let delay = work.delay;
-                    let again = Work { delay: (delay * 2).min(MAX_RETRY_DELAY), ..work };
-                    ctx.after(delay, move |subscription, ctx| {
-                        subscription.work(again, ctx);
-                        Ok(())
-                    });
-                }
-            }
-            Ok(())
-        });
+    /// Counts entries as finished, and asks for more.
+    fn finish<'a>(
+        &mut self,
+        entries: impl Iterator<Item = &'a Arc<Entry>>,
+        finished: oneshot::Sender<()>,
+        ctx: &mut Context<'_, Self>,
+    ) {
+        for entry in entries {
+            self.finished.finish(entry);
+        }
+        // A reader that is gone has nobody to tell.
+        let _gone = finished.send(());
+        self.save_soon(ctx);
+        self.have_saved(ctx);
     }
 
     /// Has the handler save what it holds, if that is due.
@@ -240,11 +244,21 @@ impl<H: Handler> Subscription<H> {
     }
 }
 
-/// A delivery that is being worked on.
-struct Work {
-    entries: Arc<[Arc<Entry>]>,
-    finished: tokio::sync::oneshot::Sender<()>,
-    delay: Duration,
+/// Has a handler begin, and subscribes from there.
+async fn begin_anew<H: Handler>(
+    handle: Handle<Subscription<H>>,
+    incarnation: u64,
+    mut handler: H,
+    log: Arc<dyn EventLog>,
+    reader: ReaderHandle,
+    options: SubscriptionOptions,
+) -> Result<(H, Positions), Failure> {
+    let from = begin(log.as_ref(), &mut handler, &options).await?;
+    let (name, batch) = (options.name, options.batch);
+    let deliver = deliver_to(handle);
+    let subscribe = Subscribe { name, from: from.clone(), batch, incarnation, deliver };
+    reader.subscribe(subscribe).await?;
+    Ok((handler, from))
 }
 
 async fn begin<H: Handler>(
@@ -299,7 +313,14 @@ impl<H: Handler> Receive<Delivery> for Subscription<H> {
         if incarnation != ctx.incarnation() {
             return Ok(());
         }
-        self.work(Work { entries: entries.into(), finished, delay: FIRST_RETRY_DELAY }, ctx);
+        let entries = entries.into();
+        match self.options.start {
+            Start::Beginning => self.deliver_in_memory(entries, finished, ctx),
+            Start::Cursor => {
+                self.deliver(|ledger| Work::new(entries, finished, ledger.state()));
+                self.next(ctx);
+            }
+        }
         Ok(())
     }
 }
