@@ -49,12 +49,12 @@ pub(super) fn attempt<H: Handler>(
         Ok(handler.handle(Arc::clone(entries)))
     }));
     async move {
-        let handled = match at_work {
+        let outcome = match at_work {
             Ok(Ok(work)) => AssertUnwindSafe(work).catch_unwind().await,
             Ok(Err(error)) => Ok(Err(error)),
             Err(payload) => Err(payload),
         };
-        match handled {
+        match outcome {
             Ok(Ok(())) => Ok(()),
             Ok(Err(HandlerError::Away(source))) => Err(Trouble::Away(with_causes(&*source))),
             Ok(Err(HandlerError::Unfit { topic, id, source })) => {

@@ -1,7 +1,5 @@
 //! Working on a delivery, for a subscriber with a cursor: what cannot be handled is set aside.
 
-use std::time::Duration;
-
 use ordershop_supervisors::Context;
 
 use super::attempt::{Trouble, attempt};
@@ -19,10 +17,10 @@ impl<H: Handler> Subscription<H> {
         if let Some(order) = self.orders.pop_front() {
             return self.carry_out(order, ctx);
         }
-        if self.rests {
+        let (Some(work), Some(ledger)) = (&mut self.work, &self.ledger) else { return };
+        if work.rests {
             return;
         }
-        let (Some(work), Some(ledger)) = (&mut self.work, &self.ledger) else { return };
         match work.next(ledger.state()) {
             Step::Handle(entries) => {
                 self.busy = true;
@@ -34,7 +32,17 @@ impl<H: Handler> Subscription<H> {
                     Ok(())
                 });
             }
-            Step::Wait(delay) => self.rest(delay, ctx),
+            Step::Wait(delay) => {
+                // An operator's order is carried out meanwhile.
+                work.rests = true;
+                ctx.after(delay, |subscription, ctx| {
+                    if let Some(work) = &mut subscription.work {
+                        work.rests = false;
+                    }
+                    subscription.next(ctx);
+                    Ok(())
+                });
+            }
             Step::SetAside(entries) => self.set_aside(entries, ctx),
             Step::Finished => {
                 crash_point("subscription/after-handling");
@@ -44,16 +52,6 @@ impl<H: Handler> Subscription<H> {
                 }
             }
         }
-    }
-
-    /// Goes on after a while; an operator's order is carried out meanwhile.
-    fn rest(&mut self, delay: Duration, ctx: &mut Context<'_, Self>) {
-        self.rests = true;
-        ctx.after(delay, |subscription, ctx| {
-            subscription.rests = false;
-            subscription.next(ctx);
-            Ok(())
-        });
     }
 
     fn handled(&mut self, result: Result<(), Trouble>) {

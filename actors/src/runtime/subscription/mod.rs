@@ -85,8 +85,6 @@ pub struct Subscription<H: Handler> {
     work: Option<Work>,
     /// Whether the handler or the ledger is at work.
     busy: bool,
-    /// Whether the delivery in hand waits until it is tried again.
-    rests: bool,
     orders: VecDeque<Waiting>,
     /// Of one that is held in memory.
     suspects: Suspects,
@@ -146,7 +144,6 @@ impl<H: Handler> Subscription<H> {
                     ledger,
                     work: None,
                     busy: false,
-                    rests: false,
                     orders: VecDeque::new(),
                     suspects: Suspects::default(),
                     finished,

@@ -64,6 +64,8 @@ pub(super) struct Work {
     aside: Vec<(Arc<Entry>, SetAside)>,
     delay: Duration,
     waits: bool,
+    /// Whether a wait is under way.
+    pub(super) rests: bool,
 }
 
 impl Work {
@@ -73,8 +75,8 @@ impl Work {
         quarantine: &Quarantine,
     ) -> Self {
         let mut work = Self {
-            todo: VecDeque::with_capacity(entries.len()),
-            entries: Arc::clone(&entries),
+            entries,
+            todo: VecDeque::new(),
             finished,
             one_by_one: false,
             in_hand: 0,
@@ -83,8 +85,9 @@ impl Work {
             aside: Vec::new(),
             delay: FIRST_RETRY_DELAY,
             waits: false,
+            rests: false,
         };
-        for entry in entries.iter() {
+        for entry in work.entries.iter() {
             let topic = entry.topic.name();
             if quarantine.knows(topic, entry.id) {
                 continue;
