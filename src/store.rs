@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::settings::{RedisUrl, StoreUrl};
 
 /// How long a start waits for a server that is not there yet.
-const SERVER_PATIENCE: Duration = Duration::from_secs(60);
+const SERVER_PATIENCE: Duration = Duration::from_mins(1);
 /// How long it waits between two attempts.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
 

@@ -147,7 +147,7 @@ pub fn to_json(Resolved { released, left }: Resolved) -> String {
 fn show(args: &QuarantineArgs) -> Result<(), Exit> {
     let lines = match args.source.open()? {
         Source::Shop(client) => client.get("/ops/quarantine", &[], Duration::ZERO)?.body,
-        Source::Folder(folder) => folder.runtime.block_on(list(&folder.log)).map_err(unreadable)?,
+        Source::Log(open) => open.runtime.block_on(list(&*open.log)).map_err(unreadable)?,
     };
     let mut out = Out::new();
     if args.json {
