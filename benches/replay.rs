@@ -55,7 +55,7 @@ async fn measure(folder: &str, rounds: u32) -> Result<(), Failure> {
     for _ in 0..rounds {
         let mut projector = projector(&log);
         let (count, per_second) =
-            read_all(&*log, async |entries| projector.handle(entries).await).await?;
+            read_all(&*log, async |entries| Ok(projector.handle(entries).await?)).await?;
         whole.push(per_second);
         events = count;
         let (_, per_second) = read_all(&*log, async |_| Ok(())).await?;
