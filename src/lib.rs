@@ -10,6 +10,8 @@
 //! | [`store`] | the event log that the settings name |
 //! | [`tree`] | the supervision tree, top to bottom |
 //! | [`http`] | commands and queries over HTTP |
+//! | [`resp`] | queries over RESP, for any Redis client |
+//! | [`positions`] | how far queries must have come, over HTTP and RESP alike |
 //! | [`mail`] | how mails leave the house |
 //! | [`logging`], [`progress`], [`exit`] | what the program says, and how it ends |
 //! | [`ops`] | the commands for people, asking a running shop or reading a stopped one's folder |
@@ -22,7 +24,9 @@ pub mod http;
 pub mod logging;
 pub mod mail;
 pub mod ops;
+pub mod positions;
 pub mod progress;
+pub mod resp;
 pub mod serve;
 pub mod settings;
 pub mod store;

@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::exit::Exit;
 use crate::http::Limits;
 use crate::progress::Progress;
-use crate::settings::{HttpAddress, Settings};
+use crate::settings::{HttpAddress, RespAddress, Settings};
 use crate::store::Store;
 use crate::{mail, tree};
 
@@ -22,6 +22,7 @@ pub fn run(settings: &Settings) -> Result<(), Exit> {
 async fn serve(settings: &Settings) -> Result<(), Exit> {
     let mut signals = Signals::listen()?;
     let listener = bind(settings)?;
+    let resp = bind_resp(settings)?;
     let store = tokio::select! {
         store = Store::open(&settings.store) => store?,
         () = signals.next() => return Ok(()),
@@ -31,12 +32,21 @@ async fn serve(settings: &Settings) -> Result<(), Exit> {
         Exit::unusable(format!("cannot tell the address for HTTP: {error}"), "try another --http")
     })?;
 
+    let resp_address = resp.as_ref().map(TcpListener::local_addr).transpose().map_err(|error| {
+        Exit::unusable(format!("cannot tell the address for RESP: {error}"), "try another --resp")
+    })?;
+
     let view = Arc::new(OnceLock::new());
     let shop = tree::shop(tree::Ground {
         log: store.log(),
         cache: store.cache(),
         mail,
         listener,
+        resp: resp.zip(resp_address).map(|(listener, address)| tree::RespGround {
+            listener,
+            port: address.port(),
+            password: settings.resp_password.get(),
+        }),
         limits: Limits { commands: settings.max_commands, queries: settings.max_queries },
         keep_keys: settings.idempotency_hours.duration(),
         view: Arc::clone(&view),
@@ -54,10 +64,12 @@ async fn serve(settings: &Settings) -> Result<(), Exit> {
     greet(&format!(
         "OrderShop {version} is open\n  \
            http   http://{address}\n  \
+           resp   {resp}\n  \
            store  {store}\n  \
            mail   {mail}\n\
          Ctrl-C closes it.\n",
         version = env!("CARGO_PKG_VERSION"),
+        resp = resp_address.map_or_else(|| "none".to_owned(), |at| format!("redis://{at}")),
         store = settings.store,
         mail = settings.mail,
     ));
@@ -83,6 +95,16 @@ fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
     TcpListener::bind(address).map_err(|error| {
         let what = format!("cannot listen on {address}: {error}");
         Exit::unusable(what, "stop what uses it, or name another address with --http ADDRESS:PORT")
+    })
+}
+
+fn bind_resp(settings: &Settings) -> Result<Option<TcpListener>, Exit> {
+    let RespAddress::At(address) = settings.resp else { return Ok(None) };
+    TcpListener::bind(address).map(Some).map_err(|error| {
+        let what = format!("cannot listen on {address} for RESP: {error}");
+        let advice = "stop what uses it, name another address with --resp ADDRESS:PORT, or answer \
+                      no queries there with --resp none";
+        Exit::unusable(what, advice)
     })
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A flag wins over the environment, the environment over the file, the file over the default.
 
+mod resp;
+
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
@@ -13,6 +15,8 @@ use confique::{Config, File, FileFormat, Layer};
 use serde::Deserialize;
 
 use crate::exit::Exit;
+
+pub use resp::{Password, RespAddress};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Config)]
@@ -36,6 +40,23 @@ pub struct Settings {
         layer_attr(arg(long, value_name = "ADDRESS"))
     )]
     pub http: HttpAddress,
+
+    /// The address for queries over RESP, for any Redis client; port 0 takes any free one, `none`
+    /// answers none
+    #[config(
+        env = "ORDERSHOP_RESP",
+        default = "127.0.0.1:6380",
+        layer_attr(arg(long, value_name = "ADDRESS"))
+    )]
+    pub resp: RespAddress,
+
+    /// What RESP clients must say with AUTH before they are answered; they need not where it is empty
+    #[config(
+        env = "ORDERSHOP_RESP_PASSWORD",
+        default = "",
+        layer_attr(arg(long, value_name = "PASSWORD", hide_env_values = true))
+    )]
+    pub resp_password: Password,
 
     /// Where mails go: `file:FOLDER` writes each as one file, `none` accepts and drops them
     #[config(
@@ -305,16 +326,20 @@ impl FromStr for StoreUrl {
     }
 }
 
+/// The address that a text names.
+fn socket_address(text: &str) -> Option<SocketAddr> {
+    // `localhost` is a name that every machine knows without asking another one.
+    match text.strip_prefix("localhost:") {
+        Some(_) => text.to_socket_addrs().ok()?.next(),
+        None => text.parse().ok(),
+    }
+}
+
 impl FromStr for HttpAddress {
     type Err = BadValue;
 
     fn from_str(text: &str) -> Result<Self, BadValue> {
-        // `localhost` is a name that every machine knows without asking another one.
-        let address = match text.strip_prefix("localhost:") {
-            Some(_) => text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next()),
-            None => text.parse().ok(),
-        };
-        address.map(Self).ok_or_else(|| BadValue {
+        socket_address(text).map(Self).ok_or_else(|| BadValue {
             value: text.to_owned(),
             what: "address for HTTP",
             expected: "an IP address and a port, as in `127.0.0.1:5000` or `[::1]:5000`",
@@ -401,7 +426,7 @@ macro_rules! from_text {
     };
 }
 
-from_text!(StoreUrl, HttpAddress, MailUrl, MailDomain, LogFormat);
+from_text!(StoreUrl, HttpAddress, RespAddress, MailUrl, MailDomain, LogFormat);
 
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

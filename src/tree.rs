@@ -33,6 +33,8 @@ use uuid::Uuid;
 
 use crate::http::{Gateway, GatewayFuture, HttpServer, HttpServerContext, Limits, Ops};
 use crate::ops::subscribers::{READ_MODEL, Subscriber};
+use crate::positions::Acknowledged;
+use crate::resp::{Endpoint, EndpointFuture, RespServer, RespServerContext, Setup};
 
 /// How long queries may take to catch up with the log before the server opens.
 const CATCH_UP_TIME: Duration = Duration::from_mins(10);
@@ -68,6 +70,8 @@ pub struct Ground {
     pub mail: Arc<dyn MailTransport>,
     /// The address for HTTP, bound.
     pub listener: TcpListener,
+    /// What RESP is served with, where it is.
+    pub resp: Option<RespGround>,
     /// How much HTTP takes at once.
     pub limits: Limits,
     /// How long an idempotency key is known.
@@ -78,10 +82,20 @@ pub struct Ground {
     pub view: Arc<OnceLock<TreeView>>,
 }
 
+/// What the RESP server is built on.
+pub struct RespGround {
+    /// Its address, bound.
+    pub listener: TcpListener,
+    /// The port of that address.
+    pub port: u16,
+    /// What a client must know, where it must know anything.
+    pub password: Option<Arc<str>>,
+}
+
 /// The tree of the whole shop in one process.
 pub fn shop(ground: Ground) -> SupervisorSpec {
-    let Ground { log, cache: _, mail, listener, limits, keep_keys, runtime, view } = ground;
-    let read_model = ReadModel::default();
+    let Ground { log, cache: _, mail, listener, resp, limits, keep_keys, runtime, view } = ground;
+    let queries = Queries::default();
     let open_intents = OpenIntents::default();
 
     let (journal, journal_spec) = Journal::child(Arc::clone(&log), cell("journal"));
@@ -90,12 +104,12 @@ pub fn shop(ground: Ground) -> SupervisorSpec {
     let (sagas, sagas_spec) = parts.sagas(&entities);
     let keeper_spec = parts.keeper(&sagas);
     let (bus, services_spec) = parts.services(entities, sagas);
-    let (subscribers, readers_spec) = parts.readers(&bus.msg, &mail, &read_model);
+    let (subscriptions, readers_spec) = parts.readers(&bus.msg, &mail, &queries.read_model);
     let keys = parts.keys(&bus, keep_keys, runtime);
-    let queries = (read_model, subscribers);
-    let http_spec = parts.http((listener, limits), bus, keys, queries);
+    let resp_spec = resp.map(|resp| parts.resp(resp, queries.clone()));
+    let http_spec = parts.http((listener, limits), (bus, keys), queries, subscriptions);
 
-    SupervisorSpec::new("ordershop", Strategy::RestForOne)
+    let shop = SupervisorSpec::new("ordershop", Strategy::RestForOne)
         .intensity(INTENSITY)
         .child(journal_spec)
         .child(entities_spec)
@@ -103,7 +117,30 @@ pub fn shop(ground: Ground) -> SupervisorSpec {
         .child(keeper_spec)
         .child(services_spec)
         .child(readers_spec)
-        .child(http_spec)
+        .child(http_spec);
+    match resp_spec {
+        Some(resp_spec) => shop.child(resp_spec),
+        None => shop,
+    }
+}
+
+/// What answers queries, over HTTP and RESP alike.
+#[derive(Clone, Default)]
+struct Queries {
+    read_model: ReadModel,
+    /// What any client was told, and so no client may be answered from before.
+    acknowledged: Arc<Acknowledged>,
+}
+
+impl Queries {
+    /// Waits until the queries have caught up with the log.
+    async fn caught_up(&self, log: &dyn EventLog) -> Result<(), Failure> {
+        let ends = log.ends(topics::PUBLIC.to_vec()).await.map_err(Failure::new)?;
+        let start: Vec<_> = ends.iter().map(|(topic, position)| (topic, position.last())).collect();
+        self.read_model.at(&start, CATCH_UP_TIME).await.map_err(Failure::new)?;
+        self.acknowledged.add(&start);
+        Ok(())
+    }
 }
 
 /// The entities, by topic.
@@ -272,35 +309,44 @@ impl Parts {
     fn http(
         &self,
         (listener, limits): (TcpListener, Limits),
-        bus: LocalBus,
-        keys: CommandKeys,
-        (read_model, subscriptions): (ReadModel, Vec<SubscriberHandle>),
+        (bus, keys): (LocalBus, CommandKeys),
+        queries: Queries,
+        subscriptions: Vec<SubscriberHandle>,
     ) -> ChildSpec {
         let ops = Ops {
             log: Arc::clone(&self.log),
             tree: Arc::clone(&self.view),
-            read_model: read_model.clone(),
+            read_model: queries.read_model.clone(),
             subscribers: &[CRM, BILLING, MSG],
             subscriptions: subscriptions.into(),
         };
         let log = Arc::clone(&self.log);
         let gateway = Box::new(move || -> GatewayFuture {
-            Box::pin(gateway(Arc::clone(&log), bus.clone(), keys.clone(), read_model.clone()))
+            let (log, queries) = (Arc::clone(&log), queries.clone());
+            let (bus, keys) = (bus.clone(), keys.clone());
+            Box::pin(async move {
+                queries.caught_up(&*log).await?;
+                let Queries { read_model, acknowledged } = queries;
+                Ok(Gateway::new(Arc::new(bus), keys, read_model, acknowledged))
+            })
         });
         let context = HttpServerContext { listener, limits, gateway, ops };
         HttpServer::child(context, cell("http").start_timeout(CATCH_UP_TIME))
     }
-}
 
-/// A gateway, once the queries have caught up with the log.
-async fn gateway(
-    log: Arc<dyn EventLog>,
-    bus: LocalBus,
-    keys: CommandKeys,
-    read_model: ReadModel,
-) -> Result<Gateway, Failure> {
-    let ends = log.ends(topics::PUBLIC.to_vec()).await.map_err(Failure::new)?;
-    let start: Vec<_> = ends.iter().map(|(topic, position)| (topic, position.last())).collect();
-    read_model.at(&start, CATCH_UP_TIME).await.map_err(Failure::new)?;
-    Ok(Gateway::new(Arc::new(bus), keys, read_model, &start))
+    fn resp(&self, ground: RespGround, queries: Queries) -> ChildSpec {
+        let RespGround { listener, port, password } = ground;
+        let log = Arc::clone(&self.log);
+        let endpoint = Box::new(move || -> EndpointFuture {
+            let (log, queries) = (Arc::clone(&log), queries.clone());
+            let password = password.clone();
+            Box::pin(async move {
+                queries.caught_up(&*log).await?;
+                let Queries { read_model, acknowledged } = queries;
+                Ok(Endpoint::new(Setup { read_model, acknowledged, log, password, port }))
+            })
+        });
+        let context = RespServerContext { listener, endpoint };
+        RespServer::child(context, cell("resp").start_timeout(CATCH_UP_TIME))
+    }
 }

@@ -9,8 +9,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use super::gateway::POSITION;
 use super::problem::{Kind, Problem};
-use super::{Gateway, body, keys, positions};
+use super::{Gateway, body, keys};
+use crate::positions;
 
 /// What clients may do with the entities of a topic, and how it is put to the bus.
 pub(super) trait Resource: 'static {
@@ -75,8 +77,8 @@ fn shown(text: &str) -> String {
 fn answer(accepted: &Accepted, body: String) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
     if !accepted.positions.is_empty() {
-        let header = positions::to_header(&accepted.positions);
-        answer.insert_header((positions::HEADER, header));
+        let header = positions::to_text(&accepted.positions);
+        answer.insert_header((POSITION, header));
     }
     answer.content_type("application/json").body(body)
 }

@@ -7,16 +7,17 @@ use actix_web::HttpRequest;
 use ordershop_actors::read_model::{ReadModel, View};
 use ordershop_actors::shop::keys::{CommandKeys, KeyedRequest};
 use ordershop_actors::shop::{Accepted, CommandBus, ShopCommand};
-use ordershop_store::{EntryId, Topic};
 
-use super::positions::{self, Acknowledged};
 use super::problem::{Kind, Problem};
 use crate::clock;
+use crate::positions::{self, Acknowledged};
 
 /// How long a command may take until its client is told that nobody knows.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
+/// The header that names positions.
+pub(super) const POSITION: &str = "ordershop-position";
 /// How long a query waits for the read model to catch up.
-const QUERY_PATIENCE: Duration = Duration::from_secs(2);
+pub const QUERY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The gateway: sends commands to their services, and shows clients a view that is never older than
 /// what it has acknowledged.
@@ -29,16 +30,14 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway to these; a query's view will be at least at `start`.
+    /// A gateway to these; a query's view will be at least at what is `acknowledged`.
     pub fn new(
         bus: Arc<dyn CommandBus>,
         keys: CommandKeys,
         read_model: ReadModel,
-        start: &[(Topic, EntryId)],
+        acknowledged: Arc<Acknowledged>,
     ) -> Self {
-        let acknowledged = Acknowledged::default();
-        acknowledged.add(start);
-        Self { bus, keys, read_model, acknowledged: Arc::new(acknowledged) }
+        Self { bus, keys, read_model, acknowledged }
     }
 
     /// Has a command carried out; one that came with a key, once.
@@ -65,10 +64,10 @@ impl Gateway {
         let late = |error: ordershop_actors::read_model::ViewError| {
             Problem::new(Kind::Unavailable, error.to_string())
         };
-        if let Some(header) = request.headers().get(positions::HEADER) {
+        if let Some(header) = request.headers().get(POSITION) {
             let wanted = header.to_str().map_err(|error| error.to_string());
             let wanted = wanted
-                .and_then(positions::from_header)
+                .and_then(positions::from_text)
                 .map_err(|error| Problem::new(Kind::Malformed, error))?;
             self.read_model.at(&wanted, QUERY_PATIENCE).await.map_err(late)?;
         }

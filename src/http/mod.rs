@@ -9,7 +9,6 @@
 //! | `rows`, `shown` | from a view to an answer: streamed lists, `ETag`, gzip |
 //! | `ops` | what the commands for people ask: events, states, the supervision tree |
 //! | `gateway` | what all handlers share: the bus, the read model, read-your-writes |
-//! | `positions` | the header `OrderShop-Position` |
 //! | `problem` | every error as `application/problem+json` |
 //! | `admission` | how much may be under way at once, and how much of it for one client |
 //! | `server`, `traffic` | the supervised server, and its orderly stop |
@@ -21,7 +20,6 @@ mod gateway;
 mod keys;
 mod ops;
 mod paging;
-mod positions;
 mod problem;
 mod queries;
 mod routes;
@@ -31,6 +29,6 @@ mod shown;
 mod traffic;
 
 pub use admission::Limits;
-pub use gateway::Gateway;
+pub use gateway::{Gateway, QUERY_PATIENCE};
 pub use ops::Ops;
 pub use server::{GatewayFuture, HttpServer, HttpServerContext};

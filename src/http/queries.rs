@@ -69,7 +69,7 @@ pub(super) async fn one<R: Resource>(
     let view = gateway.view(&request).await?;
     let id: Option<Uuid> = id.parse().ok();
     let document = id.and_then(|id| view.table(R::TOPIC).get(id));
-    let document = document.map_or("null", |document| document);
+    let document = document.map_or("null", |row| row.document());
     let tag = Tag::of_text(&request, document);
     let whole = || Shown::Whole(Bytes::copy_from_slice(document.as_bytes()));
     Ok(shown::answer(&request, tag, None, whole))

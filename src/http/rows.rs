@@ -73,12 +73,12 @@ impl Rows {
                 Piece::Rows { listing, after, left, first } => {
                     let mut rows = self.view.rows(*listing, *after);
                     while *left > 0
-                        && let Some((place, document)) = rows.next()
+                        && let Some((place, row)) = rows.next()
                     {
                         if !std::mem::take(first) {
                             chunk.push(b',');
                         }
-                        chunk.extend_from_slice(document.as_bytes());
+                        chunk.extend_from_slice(row.document().as_bytes());
                         *left -= 1;
                         *after = Some(place);
                         if chunk.len() >= CHUNK_BYTES {

@@ -71,6 +71,14 @@ impl ReadModel {
         Arc::clone(&self.views.borrow())
     }
 
+    /// The first view of which `wanted` holds, from the newest on; waits for it without end.
+    pub async fn until(&self, wanted: impl Fn(&View) -> bool) -> Arc<View> {
+        let mut views = self.views.clone();
+        // This handle keeps a sender, so the channel cannot close while somebody waits.
+        let view = views.wait_for(|view| wanted(view)).await;
+        view.map_or_else(|_| self.newest(), |view| Arc::clone(&view))
+    }
+
     /// A view that has reached all these positions; waits for it up to `patience`.
     pub async fn at(
         &self,

@@ -14,7 +14,7 @@ use super::{Place, View};
 use crate::shop::topics;
 
 /// The format of the parts.
-const FORMAT: Format = Format::new(19);
+const FORMAT: Format = Format::new(20);
 /// The name under which the view is saved.
 const NAME: &str = "read-model";
 /// From about how many bytes on a part takes in nothing more.
@@ -34,6 +34,10 @@ pub(super) struct LastEntry {
 enum Part {
     /// The last entry of each public topic that has any, by its place among them.
     Last(Vec<(usize, LastEntry)>),
+    /// The name of the set of entities of each public topic.
+    Members(Vec<EntryId>),
+    /// A stream, by its topic's place and its own: its length, and where some of its pages end.
+    Stream((usize, usize), u64, Vec<EntryId>),
     /// Entities of a topic in the order of creation: when created, which, and the document.
     Rows(usize, Vec<(EntryId, u128, Arc<str>)>),
 }
@@ -47,13 +51,26 @@ pub(super) async fn save(log: Arc<dyn EventLog>, view: View) -> Result<(), LogEr
 fn parts(view: View) -> BlobParts {
     let last = Part::Last(view.last_entries().collect());
     let ends = std::iter::once(codec::encode(FORMAT, &last));
+    let members = topics::PUBLIC.map(|topic| view.table(topic).membership());
+    let members = std::iter::once(codec::encode(FORMAT, &Part::Members(members.to_vec())));
+    let streams: Vec<_> = view.streams().map(|(place, stream)| (place, stream.clone())).collect();
+    let streams = streams.into_iter().flat_map(|(place, stream)| {
+        let ends: Vec<_> = stream.ends().collect();
+        let mut parts: Vec<_> = ends.chunks(PART_BYTES / size_of::<EntryId>()).collect();
+        if parts.is_empty() {
+            parts.push(&[]);
+        }
+        let part = |ends: &[EntryId]| Part::Stream(place, stream.len(), ends.to_vec());
+        parts.into_iter().map(|ends| codec::encode(FORMAT, &part(ends))).collect::<Vec<_>>()
+    });
     let rows = (0..topics::PUBLIC.len()).flat_map(move |index| {
         let table = view.table(topics::PUBLIC[index]).clone();
         let mut behind = None;
         std::iter::from_fn(move || {
             let mut bytes = 0;
             let mut rows = Vec::new();
-            for (place, document) in table.behind(behind) {
+            for (place, row) in table.behind(behind) {
+                let document = row.document();
                 rows.push((place.created, place.id.as_u128(), Arc::clone(document)));
                 behind = Some(place);
                 bytes += ROW_BYTES + document.len();
@@ -64,7 +81,7 @@ fn parts(view: View) -> BlobParts {
             (!rows.is_empty()).then(|| codec::encode(FORMAT, &Part::Rows(index, rows)))
         })
     });
-    Box::new(ends.chain(rows))
+    Box::new(ends.chain(members).chain(streams).chain(rows))
 }
 
 /// The view that was saved; the empty one where none was, or none that the log bears out.
@@ -94,6 +111,12 @@ fn decode(blob: Blob) -> Option<View> {
     for part in blob.parts {
         match codec::decode(FORMAT, &part).ok()? {
             Part::Last(last) => view.restore_last(last)?,
+            Part::Members(members) => {
+                for (index, membership) in members.into_iter().enumerate() {
+                    view.restore_membership(index, membership)?;
+                }
+            }
+            Part::Stream(place, entries, ends) => view.restore_stream(place, entries, ends)?,
             Part::Rows(index, rows) => {
                 for (created, id, document) in rows {
                     let place = Place { created, id: Uuid::from_u128(id) };

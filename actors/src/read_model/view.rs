@@ -8,15 +8,19 @@ use uuid::Uuid;
 use super::lookup::{BILLINGS_BY_ORDER, Index, LOOKUPS, Lookup};
 use super::saved::LastEntry;
 use super::table::{Rows, behind};
-use super::{Place, Table};
+use super::{Place, Row, StreamIndex, Table};
 use crate::shop::topics;
 
-/// The living entities of every public topic, as of one moment.
+/// The actions whose streams others may read.
+pub const STREAMS: [Action; 3] = [Action::Created, Action::Updated, Action::Deleted];
+
+/// The living entities of every public topic, as of one moment, and how long its streams are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct View {
     tables: [Table; topics::PUBLIC.len()],
     indexes: [Index; LOOKUPS.len()],
     unbilled: Rows,
+    streams: [[StreamIndex; STREAMS.len()]; topics::PUBLIC.len()],
     positions: Positions,
     last: [Option<LastEntry>; topics::PUBLIC.len()],
 }
@@ -58,12 +62,18 @@ impl View {
         table_index(topic).map_or(&EMPTY, |index| &self.tables[index])
     }
 
-    /// The rows of a list, as JSON text, in the order of creation, from behind a place on.
+    /// The stream of that action; none where others may not read it.
+    pub fn stream(&self, topic: Topic, action: Action) -> Option<&StreamIndex> {
+        let stream = STREAMS.iter().position(|known| *known == action)?;
+        Some(&self.streams[table_index(topic)?][stream])
+    }
+
+    /// The rows of a list, in the order of creation, from behind a place on.
     pub fn rows(
         &self,
         listing: Listing,
         after: Option<Place>,
-    ) -> Box<dyn Iterator<Item = (Place, &Arc<str>)> + '_> {
+    ) -> Box<dyn Iterator<Item = (Place, &Arc<Row>)> + '_> {
         match listing {
             Listing::All(topic) => Box::new(self.table(topic).behind(after)),
             Listing::Unbilled => Box::new(behind(&self.unbilled, after)),
@@ -111,6 +121,29 @@ impl View {
         Some(())
     }
 
+    /// The streams by their topic's place and their own, as they are saved.
+    pub(super) fn streams(&self) -> impl Iterator<Item = ((usize, usize), &StreamIndex)> + '_ {
+        self.streams.iter().enumerate().flat_map(|(topic, streams)| {
+            streams.iter().enumerate().map(move |(stream, index)| ((topic, stream), index))
+        })
+    }
+
+    /// Takes in a stream that was saved; `None` where there is none in that place.
+    pub(super) fn restore_stream(
+        &mut self,
+        (topic, stream): (usize, usize),
+        entries: u64,
+        ends: Vec<EntryId>,
+    ) -> Option<()> {
+        self.streams.get_mut(topic)?.get_mut(stream)?.restore(entries, ends)
+    }
+
+    /// Takes in the name of a topic's set of entities; `None` where there is no such topic.
+    pub(super) fn restore_membership(&mut self, index: usize, membership: EntryId) -> Option<()> {
+        self.tables.get_mut(index)?.restore_membership(membership);
+        Some(())
+    }
+
     /// Takes in a row of the topic in that place; `None` where there is no such topic.
     pub(super) fn restore_row(
         &mut self,
@@ -120,7 +153,7 @@ impl View {
     ) -> Option<()> {
         let topic = *topics::PUBLIC.get(index)?;
         self.index(topic, place, Some(&document));
-        self.tables[index].restore(place, document);
+        self.tables[index].restore(place, Arc::new(Row::new(document)));
         self.list_what_is_unbilled(topic, place, None);
         Some(())
     }
@@ -133,6 +166,9 @@ impl View {
         };
         let (action, id, event_id) = (entry.action, entry.id, entry.event_id.as_u128());
         self.last[index] = Some(LastEntry { action, id, event_id });
+        if let Some(stream) = STREAMS.iter().position(|known| *known == action) {
+            self.streams[index][stream].push(id);
+        }
         let Some(place) = self.tables[index].apply(entry) else {
             return;
         };
@@ -189,8 +225,8 @@ impl View {
     fn list_unbilled(&mut self, order: Uuid, place: Option<Place>) {
         let Some(place) = place else { return };
         match self.table(topics::ORDER).get(order).cloned() {
-            Some(document) if !self.billings().contains(order) => {
-                self.unbilled.insert_mut(place, document);
+            Some(row) if !self.billings().contains(order) => {
+                self.unbilled.insert_mut(place, row);
             }
             _ => {
                 self.unbilled.remove_mut(&place);

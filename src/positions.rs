@@ -1,24 +1,21 @@
-//! How far a reader must have come: the header `OrderShop-Position`.
+//! How far a reader must have come, as text: `order@1700000000-42, inventory@1700000000-40`.
 //!
-//! A command's answer bears it, as in `order@1700000000-42, inventory@1700000000-40`; a query that
-//! bears it waits until the read model has come so far.
+//! A command's answer bears it in the header `OrderShop-Position`; a query that bears it, or the
+//! RESP command `ORDERSHOP.AWAIT`, waits until the read model has come so far.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ordershop_actors::shop::topics;
 use ordershop_store::{EntryId, Topic};
 
-/// The header's name.
-pub(super) const HEADER: &str = "ordershop-position";
-
-/// The header's value; empty where there is nothing to wait for.
-pub(super) fn to_header(positions: &[(Topic, EntryId)]) -> String {
+/// The text; empty where there is nothing to wait for.
+pub(crate) fn to_text(positions: &[(Topic, EntryId)]) -> String {
     let parts: Vec<_> = positions.iter().map(|(topic, id)| format!("{topic}@{id}")).collect();
     parts.join(", ")
 }
 
-/// The positions that a header names, or what is wrong with it.
-pub(super) fn from_header(text: &str) -> Result<Vec<(Topic, EntryId)>, String> {
+/// The positions that a text names, or what is wrong with it.
+pub(crate) fn from_text(text: &str) -> Result<Vec<(Topic, EntryId)>, String> {
     text.split(',')
         .map(str::trim)
         .filter(|part| !part.is_empty())
@@ -35,14 +32,15 @@ pub(super) fn from_header(text: &str) -> Result<Vec<(Topic, EntryId)>, String> {
         .collect()
 }
 
-/// The highest position of each public topic that this gateway has acknowledged.
+/// The highest position of each public topic that this process has acknowledged to any client.
 ///
 /// Ids of our own fit in 64 bits as microseconds, so that no lock is needed.
 #[derive(Default)]
-pub(super) struct Acknowledged([AtomicU64; topics::PUBLIC.len()]);
+pub struct Acknowledged([AtomicU64; topics::PUBLIC.len()]);
 
 impl Acknowledged {
-    pub(super) fn add(&self, positions: &[(Topic, EntryId)]) {
+    /// No query may be answered from before these positions any more.
+    pub(crate) fn add(&self, positions: &[(Topic, EntryId)]) {
         for (topic, id) in positions {
             if let Some(index) = topics::PUBLIC.iter().position(|public| public == topic) {
                 let micros = id.seconds().saturating_mul(1_000_000).saturating_add(id.micros());
@@ -51,7 +49,8 @@ impl Acknowledged {
         }
     }
 
-    pub(super) fn positions(&self) -> [(Topic, EntryId); topics::PUBLIC.len()] {
+    /// Before these positions no query may be answered.
+    pub(crate) fn positions(&self) -> [(Topic, EntryId); topics::PUBLIC.len()] {
         std::array::from_fn(|index| {
             let micros = self.0[index].load(Ordering::Acquire);
             (topics::PUBLIC[index], EntryId::new(micros / 1_000_000, micros % 1_000_000))
@@ -64,14 +63,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_read_as_it_was_written() {
+    fn a_position_is_read_as_it_was_written() {
         let positions =
             vec![(topics::ORDER, EntryId::new(7, 42)), (topics::INVENTORY, EntryId::new(6, 0))];
-        assert_eq!(to_header(&positions), "order@7-42, inventory@6-0");
-        assert_eq!(from_header(&to_header(&positions)), Ok(positions));
-        assert_eq!(from_header(""), Ok(vec![]));
+        assert_eq!(to_text(&positions), "order@7-42, inventory@6-0");
+        assert_eq!(from_text(&to_text(&positions)), Ok(positions));
+        assert_eq!(from_text(""), Ok(vec![]));
         for bad in ["order", "mail@1-1", "order@x"] {
-            assert!(from_header(bad).is_err(), "{bad}");
+            assert!(from_text(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,0 +1,69 @@
+//! LRANGE, LLEN, LINDEX: the products of an order.
+
+use ordershop_actors::read_model::View;
+
+use super::super::keyspace;
+use super::{Call, Command, Reply, Run, command, integer};
+
+pub(super) static COMMANDS: &[Command] = &[
+    Command {
+        flags: &["readonly"],
+        keys: (1, 1, 1),
+        group: "list",
+        summary: "Get a range of elements from a list",
+        syntax: "key start stop",
+        ..command("lrange", 4, Run::Query(range))
+    },
+    Command {
+        flags: &["readonly", "fast"],
+        keys: (1, 1, 1),
+        group: "list",
+        summary: "Get the length of a list",
+        syntax: "key",
+        ..command("llen", 2, Run::Query(len))
+    },
+    Command {
+        flags: &["readonly"],
+        keys: (1, 1, 1),
+        group: "list",
+        summary: "Get an element from a list by its index",
+        syntax: "key index",
+        ..command("lindex", 3, Run::Query(index))
+    },
+];
+
+fn range(call: &mut Call<'_>, view: &View) -> Reply {
+    let (start, stop) = (integer(call.words.get(2))?, integer(call.words.get(3))?);
+    let Some(list) = keyspace::list(view, call.words.get(1))? else {
+        call.out.array(0);
+        return Ok(());
+    };
+    let len = i64::try_from(list.len()).unwrap_or(i64::MAX);
+    let from_end = |index: i64| if index < 0 { index.saturating_add(len) } else { index };
+    let (start, stop) = (from_end(start).max(0), from_end(stop).min(len - 1));
+    let range = usize::try_from(start).unwrap_or(0)..usize::try_from(stop + 1).unwrap_or(0);
+    call.out.array(range.len());
+    range.filter_map(|index| list.get(index)).for_each(|element| call.out.bulk(element));
+    Ok(())
+}
+
+fn len(call: &mut Call<'_>, view: &View) -> Reply {
+    let list = keyspace::list(view, call.words.get(1))?;
+    call.out.count(list.map_or(0, |list| list.len()));
+    Ok(())
+}
+
+fn index(call: &mut Call<'_>, view: &View) -> Reply {
+    let Some(list) = keyspace::list(view, call.words.get(1))? else {
+        call.out.null();
+        return Ok(());
+    };
+    let index = integer(call.words.get(2))?;
+    let len = i64::try_from(list.len()).unwrap_or(i64::MAX);
+    let index = if index < 0 { index.saturating_add(len) } else { index };
+    match usize::try_from(index).ok().and_then(|index| list.get(index)) {
+        Some(element) => call.out.bulk(element),
+        None => call.out.null(),
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! The RESP server as a supervised actor: it accepts clients, and gives each to one of its workers.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use actix_rt::{Arbiter, ArbiterHandle};
+use ordershop_supervisors::{CellBuilder, ChildSpec, Context, Failure, Process};
+use tokio::net::TcpStream;
+
+use super::connection;
+use super::endpoint::Endpoint;
+
+/// How many threads serve clients at most.
+const MAX_WORKERS: usize = 4;
+/// How long nobody is accepted when the system has no room for another connection.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a server needs.
+pub struct RespServerContext {
+    /// The bound address; it stays bound when the server restarts.
+    pub listener: TcpListener,
+    /// Makes the endpoint of an incarnation; done when queries can be answered.
+    pub endpoint: Box<dyn Fn() -> EndpointFuture + Send>,
+}
+
+/// An endpoint that will be ready.
+pub type EndpointFuture = std::pin::Pin<Box<dyn Future<Output = Result<Endpoint, Failure>>>>;
+
+/// The process of the server. Queries change nothing, so that a client may be cut off at any time:
+/// when the server stops, its workers do, with all that they were about to say.
+pub struct RespServer {
+    listener: Option<tokio::net::TcpListener>,
+    endpoint: Arc<Endpoint>,
+    workers: Vec<Arbiter>,
+}
+
+impl RespServer {
+    /// The server, as a child for a supervisor.
+    pub fn child(context: RespServerContext, cell: CellBuilder<Self>) -> ChildSpec {
+        let RespServerContext { listener, endpoint } = context;
+        let (_, spec) = cell.factory(move |_| {
+            let listener = listener.try_clone();
+            let endpoint = endpoint();
+            async move { Self::start(listener?, endpoint.await?) }
+        });
+        spec
+    }
+
+    fn start(listener: TcpListener, endpoint: Endpoint) -> Result<Self, Failure> {
+        listener.set_nonblocking(true)?;
+        let listener = Some(tokio::net::TcpListener::from_std(listener)?);
+        let workers = available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
+        let workers = (0..workers).map(|_| Arbiter::try_new()).collect::<Result<_, _>>()?;
+        Ok(Self { listener, endpoint: Arc::new(endpoint), workers })
+    }
+}
+
+impl Process for RespServer {
+    fn started(&mut self, ctx: &mut Context<'_, Self>) -> Result<(), Failure> {
+        if let Some(listener) = self.listener.take() {
+            let workers = self.workers.iter().map(Arbiter::handle).collect();
+            let accepting = accept(listener, workers, Arc::clone(&self.endpoint));
+            ctx.spawn(accepting, |_, failure, _| Err(failure));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for RespServer {
+    fn drop(&mut self) {
+        for worker in &self.workers {
+            worker.stop();
+        }
+    }
+}
+
+/// Accepts clients until a worker has ended.
+async fn accept(
+    listener: tokio::net::TcpListener,
+    workers: Vec<ArbiterHandle>,
+    endpoint: Arc<Endpoint>,
+) -> Failure {
+    let mut turns = workers.iter().cycle();
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "no RESP client can be accepted now");
+                tokio::time::sleep(NO_ROOM_PAUSE).await;
+                continue;
+            }
+        };
+        // A worker has a reactor of its own, so the connection leaves this one's.
+        let Ok(stream) = stream.into_std() else { continue };
+        let endpoint = Arc::clone(&endpoint);
+        let Some(worker) = turns.next() else {
+            return Failure::new("there is no worker");
+        };
+        let is_taken = worker.spawn_fn(move || {
+            // A client whose command panics loses its connection; nobody else does.
+            actix_rt::spawn(serve(endpoint, stream, peer));
+        });
+        if !is_taken {
+            return Failure::new("a worker has ended by itself");
+        }
+    }
+}
+
+async fn serve(endpoint: Arc<Endpoint>, stream: std::net::TcpStream, peer: SocketAddr) {
+    match TcpStream::from_std(stream) {
+        Ok(stream) => connection::serve(endpoint, stream, peer).await,
+        Err(error) => tracing::warn!(%error, %peer, "a RESP client cannot be served"),
+    }
+}
