@@ -242,12 +242,7 @@ fn decide(
     let command = match allowed {
         Ok(Some(command)) => command,
         Ok(None) => return Ok(None),
-        Err(refusal) => {
-            if let Some(transaction) = &mut session.transaction {
-                transaction.broken = true;
-            }
-            return Err(refusal);
-        }
+        Err(refusal) => return Err(refused(session, words, refusal)),
     };
     let ends_transaction = ["exec", "discard", "multi", "quit", "reset"].contains(&command.name);
     if let Some(transaction) = session.transaction.as_mut().filter(|_| !ends_transaction) {
@@ -265,6 +260,20 @@ fn decide(
         (Run::Write, _) => return Err(READ_ONLY),
     }
     Ok(None)
+}
+
+/// What is said of a command that may not be sent: it breaks its transaction, and an EXEC ends it.
+fn refused(session: &mut Session, words: Words<'_>, refusal: Refusal) -> Refusal {
+    if words.get(0).eq_ignore_ascii_case(b"exec") {
+        session.transaction = None;
+        let reason = refusal.text().strip_prefix(b"ERR ").unwrap_or(refusal.text());
+        let text = [b"EXECABORT Transaction discarded because of: ", reason].concat();
+        return Refusal::of_bytes(text);
+    }
+    if let Some(transaction) = &mut session.transaction {
+        transaction.broken = true;
+    }
+    refusal
 }
 
 /// The command that these words are, if this client may send it now; none, where a browser was led

@@ -9,9 +9,11 @@ pub(crate) mod keyed;
 pub(crate) mod ledger;
 pub(crate) mod mails;
 pub(crate) mod random;
+pub(crate) mod resp;
 pub(crate) mod scenario;
 pub(crate) mod shop;
 pub(crate) mod size;
+pub(crate) mod twin;
 pub(crate) mod wait;
 
 use serde_json::Value;

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::http::{Answer, Client};
 use super::mails::{Mail, count_mails, read_mails};
+use super::resp::RespClient;
 use super::wait::{PATIENCE, eventually};
 
 /// The signal by which a process ends that aborts.
@@ -125,8 +126,16 @@ fn serve_without_mail_option(folder: &Folder) -> Command {
 pub(crate) struct Shop {
     process: Child,
     address: SocketAddr,
+    resp: Option<SocketAddr>,
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
+}
+
+/// Where a shop serves: over HTTP, and over RESP where it does.
+#[derive(Clone, Copy)]
+struct Addresses {
+    http: SocketAddr,
+    resp: Option<SocketAddr>,
 }
 
 /// What a program left behind that has ended by itself.
@@ -142,6 +151,13 @@ impl Shop {
         Self::start_as(serve(folder))
     }
 
+    /// The same, with an endpoint for RESP on any free port.
+    pub(crate) fn start_with_resp(folder: &Folder) -> Self {
+        let mut command = serve_without_mails(folder);
+        command.args(["--resp", "127.0.0.1:0"]);
+        Self::start_as(command)
+    }
+
     /// Starts the shop with this command line and waits until it serves.
     pub(crate) fn start_as(command: Command) -> Self {
         Self::try_start_as(command).unwrap_or_else(|ended| {
@@ -151,9 +167,9 @@ impl Shop {
 
     /// Starts the shop with this command line; gives what it left behind if it ends instead.
     pub(crate) fn try_start_as(command: Command) -> Result<Self, Ended> {
-        let (mut shop, address) = Self::spawn(command);
-        if let Ok(address) = address.recv_timeout(PATIENCE) {
-            shop.address = address;
+        let (mut shop, addresses) = Self::spawn(command);
+        if let Ok(addresses) = addresses.recv_timeout(PATIENCE) {
+            shop.serves_at(addresses);
             return Ok(shop);
         }
         Err(shop.wait())
@@ -163,25 +179,44 @@ impl Shop {
     pub(crate) fn start_with_full_stderr(mut command: Command) -> Self {
         let full = File::options().write(true).open("/dev/full").expect("Linux has one");
         command.stderr(full);
-        let (mut shop, address) = Self::spawn_with_stderr(command);
-        shop.address = address.recv_timeout(PATIENCE).expect("the shop serves");
+        let (mut shop, addresses) = Self::spawn_with_stderr(command);
+        shop.serves_at(addresses.recv_timeout(PATIENCE).expect("the shop serves"));
         shop
     }
 
     /// Starts the process; its address comes when it serves, and the sender goes when it ends.
-    fn spawn(mut command: Command) -> (Self, Receiver<SocketAddr>) {
+    fn spawn(mut command: Command) -> (Self, Receiver<Addresses>) {
         command.stderr(Stdio::piped());
         Self::spawn_with_stderr(command)
     }
 
-    fn spawn_with_stderr(mut command: Command) -> (Self, Receiver<SocketAddr>) {
+    fn spawn_with_stderr(mut command: Command) -> (Self, Receiver<Addresses>) {
         command.stdout(Stdio::piped());
         let mut process = command.spawn().expect("the program can be started");
         let (stdout, address) = read_stdout(&mut process);
         let stderr = read_stderr(&mut process);
         let nowhere = SocketAddr::from(([0; 4], 0));
-        let shop = Self { process, address: nowhere, stdout: Some(stdout), stderr };
+        let shop = Self { process, address: nowhere, resp: None, stdout: Some(stdout), stderr };
         (shop, address)
+    }
+
+    fn serves_at(&mut self, Addresses { http, resp }: Addresses) {
+        (self.address, self.resp) = (http, resp);
+    }
+
+    /// Where it answers over RESP.
+    pub(crate) fn resp_address(&self) -> SocketAddr {
+        self.resp.expect("the shop was started with an endpoint for RESP")
+    }
+
+    /// A new connection to it over RESP.
+    pub(crate) fn resp(&self) -> RespClient {
+        RespClient::connect(self.resp_address()).expect("the shop takes connections")
+    }
+
+    /// Its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Where it serves.
@@ -299,19 +334,22 @@ pub(crate) fn run(command: Command) -> Ended {
     Shop::spawn(command).0.wait()
 }
 
-/// Keeps reading stdout, so that the pipe never fills, and sends the first address in it.
-fn read_stdout(process: &mut Child) -> (JoinHandle<String>, Receiver<SocketAddr>) {
+/// Keeps reading stdout, so that the pipe never fills, and sends the addresses in it.
+fn read_stdout(process: &mut Child) -> (JoinHandle<String>, Receiver<Addresses>) {
     let stdout = process.stdout.take().expect("stdout is piped");
     let (sender, receiver) = channel();
     let reader = thread::spawn(move || {
         let mut all = String::new();
-        let mut sender = Some(sender);
+        let (mut sender, mut http, mut resp) = (Some(sender), None, None);
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if let Some(address) = address_in(&line)
+            http = address_in(&line, "http", "http://").or(http);
+            resp = address_in(&line, "resp", "redis://").or(resp);
+            // The addresses stand above it.
+            if let Some(http) = http.filter(|_| line.trim_start().starts_with("store"))
                 && let Some(sender) = sender.take()
             {
                 // The test may have given up waiting.
-                let _ = sender.send(address);
+                let _ = sender.send(Addresses { http, resp });
             }
             all.push_str(&line);
             all.push('\n');
@@ -332,8 +370,8 @@ fn read_stderr(process: &mut Child) -> Option<JoinHandle<String>> {
     }))
 }
 
-/// The address in a line that holds `http://ADDRESS`.
-fn address_in(line: &str) -> Option<SocketAddr> {
-    let (_, address) = line.split_once("http://")?;
+/// The address in a line such as `  http   http://ADDRESS`.
+fn address_in(line: &str, name: &str, scheme: &str) -> Option<SocketAddr> {
+    let (_, address) = line.trim_start().strip_prefix(name)?.split_once(scheme)?;
     address.split([' ', '/']).next()?.parse().ok()
 }

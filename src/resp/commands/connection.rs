@@ -2,7 +2,7 @@
 
 use super::super::protocol::Version;
 use super::super::session::ReplyMode;
-use super::{Call, Command, NO_INTEGER, Refusal, Reply, Run, command, integer};
+use super::{Call, Command, Refusal, Reply, Run, command, integer};
 
 const OPEN: &[&str] = &["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"];
 
@@ -59,7 +59,10 @@ fn echo(call: &mut Call<'_>) -> Reply {
 
 fn select(call: &mut Call<'_>) -> Reply {
     let index = integer(call.words.get(1))?;
-    let index = i32::try_from(index).map_err(|_| NO_INTEGER)?;
+    if i32::try_from(index).is_err() {
+        let text = "ERR value is out of range, value must between -2147483648 and 2147483647";
+        return Err(Refusal::fixed(text));
+    }
     if index != 0 {
         return Err(Refusal::fixed("ERR DB index is out of range"));
     }

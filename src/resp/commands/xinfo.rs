@@ -9,7 +9,8 @@ use super::super::streams::StreamKey;
 use super::super::wire::Wire;
 use super::xrange;
 use super::{
-    Call, Command, LongReply, Refusal, Reply, Run, SYNTAX, Stop, Task, command, integer, is,
+    Call, Command, LongReply, Refusal, Reply, Run, SHOWN_BYTES, Stop, Task, command, integer, is,
+    shown,
 };
 
 /// How many entries `FULL` shows where nobody says (as in Redis).
@@ -74,7 +75,7 @@ fn stream(task: Task<'_>) -> LongReply<'_> {
         if full {
             let with_count = words.len() == 6 && is(words.get(4), "COUNT");
             if !is(words.get(3), "FULL") || !(words.len() == 4 || with_count) {
-                return Err(SYNTAX.into());
+                return Err(misused(words.get(1)).into());
             }
             if with_count {
                 let wanted = integer(words.get(5))?;
@@ -110,6 +111,14 @@ fn stream(task: Task<'_>) -> LongReply<'_> {
         }
         Ok(())
     })
+}
+
+/// What is said of a subcommand with options that it does not take.
+fn misused(subcommand: &[u8]) -> Refusal {
+    let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+    text.extend_from_slice(shown(subcommand, SHOWN_BYTES));
+    text.extend_from_slice(b"'. Try XINFO HELP.");
+    Refusal::of_bytes(text)
 }
 
 fn figures(wire: &mut Wire, index: &StreamIndex, last: EntryId, first: EntryId) {

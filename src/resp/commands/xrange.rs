@@ -97,8 +97,7 @@ async fn range(task: Task<'_>, backward: bool) -> Result<(), Stop> {
         if !is(words.get(next), "COUNT") || next + 1 == words.len() {
             return Err(SYNTAX.into());
         }
-        count = Some(integer(words.get(next + 1))?).filter(|count| *count != -1);
-        // As in Redis, -1 is no limit, and any other number below zero is zero.
+        count = Some(integer(words.get(next + 1))?);
         next += 2;
     }
     let Some((topic, action, index)) = keyspace::stream(&view, words.get(1))? else {

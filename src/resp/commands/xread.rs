@@ -92,7 +92,7 @@ impl<'a> Asked<'a> {
         let named = words.len() - first;
         if !named.is_multiple_of(2) {
             return Err(Refusal::fixed(
-                "ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be \
+                "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be \
                  specified.",
             ));
         }

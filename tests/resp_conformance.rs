@@ -1,0 +1,664 @@
+//! Promise: over RESP the shop replies as Redis does, byte for byte, in RESP2 and RESP3, save what
+//! docs/resp.md lists.
+//!
+//! The same commands go to a real server that holds the same keys. Each is sent on a connection of
+//! its own with QUIT behind it, and everything that comes until the connection ends is compared.
+
+mod support;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::net::{Shutdown, SocketAddr};
+
+use ordershop_store::conformance::RedisServer;
+use serde_json::json;
+use support::ids;
+use support::resp::{Reply, RespClient, encode};
+use support::shop::{Folder, Shop};
+use support::twin;
+
+/// A shop and its twin, with something of every kind in them.
+struct Twins {
+    shop: Shop,
+    redis: RedisServer,
+    customer: String,
+    order: String,
+    product: String,
+    /// The id of the second entry of the stream of created customers.
+    entry: String,
+    differences: RefCell<Vec<String>>,
+    _folder: Folder,
+}
+
+impl Twins {
+    fn new() -> Self {
+        let folder = Folder::new();
+        let shop = Shop::start_with_resp(&folder);
+        let customers: Vec<_> = (0..300)
+            .map(|number| json!({"name": format!("Ada \"{number}\" Žižek"), "email": "a@example.org"}))
+            .collect();
+        let customers = ids(&shop.post("/customers", &json!(customers)));
+        let long = "ü".repeat(200);
+        shop.put(&format!("/customer/{}", customers[1]), &json!({"name": long, "email": "b@c.de"}));
+        shop.delete(&format!("/customer/{}", customers[2]));
+        let products = json!([{"name": "Lamp", "price": 30}, {"name": "Desk", "price": 0}]);
+        let products = ids(&shop.post("/products", &products));
+        let stock = |product: &String| json!({"product_id": product, "amount": 5000});
+        shop.post("/inventory", &json!(products.iter().map(stock).collect::<Vec<_>>()));
+        let order = |count: usize| {
+            let product_ids: Vec<_> = (0..count).map(|index| &products[index % 2]).collect();
+            json!({"product_ids": product_ids, "customer_id": customers[0]})
+        };
+        let orders = ids(&shop.post("/orders", &json!([order(5), order(1), order(700)])));
+        shop.post("/billings", &json!({"order_id": orders[0]}));
+        shop.put(&format!("/order/{}", orders[1]), &order(3));
+        let redis = twin::start(&shop);
+        let mut client = RespClient::connect(twin::address(&redis)).expect("it runs");
+        let entries = client.ask("XRANGE events:{customer}_created - + COUNT 2");
+        let entry = entries.elements[1].elements[0].text();
+        let (customer, order) = (customers[0].clone(), orders[0].clone());
+        Self {
+            shop,
+            redis,
+            customer,
+            order,
+            product: products[0].clone(),
+            entry,
+            differences: RefCell::default(),
+            _folder: folder,
+        }
+    }
+
+    /// Fills in what a command calls by a letter.
+    fn words(&self, command: &str) -> Vec<Vec<u8>> {
+        let word = |word: &str| {
+            let word = word
+                .replace("%set", "customer_ids")
+                .replace("%hash", &format!("customer_entity:{}", self.customer))
+                .replace("%order", &format!("order_entity:{}", self.order))
+                .replace("%list", &format!("order_product_ids:{}", self.order))
+                .replace("%stream", "events:{customer}_created")
+                .replace("%updated", "events:{customer}_updated")
+                .replace("%c", &self.customer)
+                .replace("%p", &self.product)
+                .replace("%e", &self.entry)
+                .replace("%none", "");
+            word.into_bytes()
+        };
+        command.split(' ').map(word).collect()
+    }
+
+    /// Sends a command to both, in both versions.
+    fn compare(&self, command: &str) {
+        let words = self.words(command);
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        self.compare_bytes(command, &encode(&words));
+    }
+
+    fn compare_bytes(&self, what: &str, bytes: &[u8]) {
+        for version in [2, 3] {
+            let [ours, theirs] = [self.shop.resp_address(), twin::address(&self.redis)]
+                .map(|address| replies(address, version, bytes));
+            let [ours, theirs] =
+                [ours, theirs].map(|replies| replies.into_iter().map(canonical(what)));
+            let [ours, theirs]: [Vec<_>; 2] = [ours.collect(), theirs.collect()];
+            let shown = |replies: &[Reply]| {
+                let shown: Vec<_> = replies.iter().map(Reply::shown).collect();
+                shown.join("\n    ")
+            };
+            if ours != theirs {
+                self.differences.borrow_mut().push(format!(
+                    "RESP{version} {what:?}\n  ours\n    {}\n  Redis\n    {}",
+                    shown(&ours),
+                    shown(&theirs)
+                ));
+            }
+        }
+    }
+
+    /// Fails with all replies that differed.
+    fn assert_alike(&self) {
+        let differences = self.differences.borrow();
+        assert!(
+            differences.is_empty(),
+            "{} differ:\n{}",
+            differences.len(),
+            differences.join("\n")
+        );
+    }
+}
+
+/// All that a server says to these bytes.
+fn replies(address: SocketAddr, version: u8, bytes: &[u8]) -> Vec<Reply> {
+    let mut client = RespClient::connect(address).expect("it takes connections");
+    if version == 3 {
+        client.ask("HELLO 3");
+    }
+    let bytes = [bytes, b"QUIT\r\n"].concat();
+    // It may close the connection before it has read everything.
+    let _ = client.send(&bytes);
+    if bytes.windows(5).any(|word| word == b"REPLY") {
+        // A QUIT that is not replied to leaves the connection open.
+        let _ = client.socket().shutdown(Shutdown::Write);
+    }
+    client.replies_to_the_end().unwrap_or_else(|error| {
+        panic!("{address}, RESP{version} {:?}: {error}", String::from_utf8_lossy(&bytes))
+    })
+}
+
+/// What docs/resp.md excepts: the order of what has none, ids of connections, and the shape of a tree.
+fn canonical(what: &str) -> impl Fn(Reply) -> Reply {
+    let name = what.split(' ').next().unwrap_or_default().to_ascii_uppercase();
+    let is_hello = what.contains("HELLO");
+    move |mut reply| {
+        match name.as_str() {
+            "SMEMBERS" | "KEYS" => reply.elements.sort(),
+            "XINFO" => mask(&mut reply, &["radix-tree-keys", "radix-tree-nodes"]),
+            _ => {}
+        }
+        if is_hello {
+            mask(&mut reply, &["id"]);
+        }
+        reply
+    }
+}
+
+fn mask(reply: &mut Reply, names: &[&str]) {
+    for pair in reply.elements.chunks_mut(2) {
+        if let [name, value] = pair
+            && names.contains(&name.text().as_str())
+        {
+            value.head = b":".to_vec();
+        }
+    }
+    reply.elements.iter_mut().for_each(|element| mask(element, names));
+}
+
+/// Each command that takes a key, with arguments that fit some of its uses.
+const OF_A_KEY: &[&str] = &[
+    "TYPE @",
+    "TTL @",
+    "EXISTS @",
+    "EXISTS @ @ x",
+    "SMEMBERS @",
+    "SCARD @",
+    "SISMEMBER @ %c",
+    "SISMEMBER @ x",
+    "SSCAN @ x",
+    "SSCAN @ 0 COUNT 0",
+    "SSCAN @ 0 COUNT x",
+    "SSCAN @ 0 TYPE set",
+    "SSCAN @ 0 MATCH",
+    "HGET @ name",
+    "HGET @ nothing",
+    "HMGET @ id name nothing price email",
+    "HGETALL @",
+    "HLEN @",
+    "HKEYS @",
+    "HVALS @",
+    "HEXISTS @ id",
+    "HEXISTS @ x",
+    "HSCAN @ 0",
+    "HSCAN @ 0 MATCH *m*",
+    "HSCAN @ 7 COUNT 1",
+    "HSCAN @ x",
+    "HSCAN @ 0 COUNT -1",
+    "LRANGE @ 0 -1",
+    "LRANGE @ 1 2",
+    "LRANGE @ -2 -1",
+    "LRANGE @ 5 1",
+    "LRANGE @ -100 100",
+    "LRANGE @ x 1",
+    "LRANGE @ 0 1.5",
+    "LRANGE @ 100 200",
+    "LLEN @",
+    "LINDEX @ 0",
+    "LINDEX @ -1",
+    "LINDEX @ 99",
+    "LINDEX @ -99",
+    "LINDEX @ x",
+    "LINDEX @ 9223372036854775807",
+    "LINDEX @ 9223372036854775808",
+    "LRANGE @ -9223372036854775808 9223372036854775807",
+    "XLEN @",
+    "XRANGE @ - +",
+    "XRANGE @ - + COUNT 2",
+    "XRANGE @ + -",
+    "XRANGE @ - + COUNT 0",
+    "XRANGE @ - + COUNT -1",
+    "XRANGE @ - + COUNT -5",
+    "XRANGE @ - + COUNT x",
+    "XRANGE @ - + COUNT",
+    "XRANGE @ - + LIMIT 3",
+    "XRANGE @ x +",
+    "XRANGE @ - x",
+    "XRANGE @ %e %e",
+    "XRANGE @ (%e + COUNT 3",
+    "XRANGE @ - (%e",
+    "XRANGE @ ( +",
+    "XRANGE @ - (0-0",
+    "XRANGE @ (18446744073709551615-18446744073709551615 +",
+    "XRANGE @ 0 5",
+    "XRANGE @ - + COUNT 1 COUNT 2",
+    "XRANGE @ 5-1-2 +",
+    "XRANGE @ +5 +",
+    "XRANGE @ 05-01 +",
+    "XREVRANGE @ + -",
+    "XREVRANGE @ + - COUNT 3",
+    "XREVRANGE @ - +",
+    "XREVRANGE @ (%e -",
+    "XREVRANGE @ + (%e COUNT 130",
+    "XREVRANGE @ %e - COUNT 0",
+    "XREAD STREAMS @ 0",
+    "XREAD COUNT 3 STREAMS @ 0-0",
+    "XREAD COUNT 2 STREAMS @ %e",
+    "XREAD STREAMS @ $",
+    "XREAD BLOCK 20 STREAMS @ $",
+    "XREAD COUNT 0 STREAMS @ %e",
+    "XREAD STREAMS @ x",
+    "XREAD STREAMS @ >",
+    "XREAD STREAMS @ -",
+    "XREAD COUNT 1 BLOCK 10 STREAMS @ missing 0 $",
+    "XREAD BLOCK 1 STREAMS @ 99999999999-0",
+    "XINFO STREAM @",
+    "XINFO STREAM @ FULL",
+    "XINFO STREAM @ FULL COUNT 3",
+    "XINFO STREAM @ FULL COUNT x",
+    "XINFO STREAM @ FULL COUNT 0",
+    "XINFO STREAM @ SOME",
+    "XINFO STREAM @ FULL COUNT",
+    "XINFO GROUPS @",
+];
+
+/// Keys of every type, one that there is not, and some that never are.
+const KEYS: &[&str] = &[
+    "%set",
+    "%hash",
+    "%order",
+    "%list",
+    "%stream",
+    "%updated",
+    "missing",
+    "billing_entity:x",
+    "events:{order}_internal",
+    "%none",
+];
+
+/// Whatever else there is to say.
+const OTHERS: &[&str] = &[
+    "PING",
+    "ping",
+    "PiNg hello",
+    "PING a b",
+    "ECHO hello",
+    "ECHO",
+    "ECHO a b",
+    "ECHO %none",
+    "SELECT 0",
+    "SELECT 1",
+    "SELECT -1",
+    "SELECT x",
+    "SELECT 99999999999999999999",
+    "SELECT 4294967296",
+    "SELECT",
+    "AUTH",
+    "AUTH x",
+    "AUTH default x",
+    "AUTH someone x",
+    "AUTH a b c",
+    "HELLO",
+    "HELLO 2",
+    "HELLO 3",
+    "HELLO 4",
+    "HELLO x",
+    "HELLO 3 AUTH default x",
+    "HELLO 3 AUTH x",
+    "HELLO 3 SETNAME me",
+    "HELLO 3 SETNAME",
+    "HELLO 2 SETNAME me AUTH default y",
+    "HELLO 3 FOO",
+    "HELLO 3 AUTH someone y",
+    "RESET",
+    "RESET x",
+    "QUIT",
+    "QUIT x",
+    "CLIENT",
+    "CLIENT GETNAME",
+    "CLIENT GETNAME x",
+    "CLIENT SETNAME me",
+    "CLIENT SETNAME",
+    "CLIENT FOO",
+    "CLIENT foo bar",
+    "CLIENT REPLY x",
+    "CLIENT REPLY ON",
+    "CLIENT REPLY OFF",
+    "CLIENT REPLY SKIP",
+    "CLIENT LIST TYPE x",
+    "CLIENT LIST x",
+    "CLIENT LIST ID x",
+    "COMMAND FOO",
+    "COMMAND LIST x",
+    "COMMAND INFO nothing",
+    "COMMAND DOCS nothing",
+    "COMMAND COUNT x",
+    "XINFO",
+    "XINFO FOO",
+    "XINFO FOO %stream",
+    "XINFO STREAM",
+    "DBSIZE",
+    "DBSIZE x",
+    "EXISTS",
+    "EXISTS %set %hash %list %stream missing %set",
+    "KEYS",
+    "KEYS *",
+    "KEYS * *",
+    "KEYS customer_entity:*",
+    "KEYS *_ids",
+    "KEYS events:{order}_*",
+    "KEYS [cp]*_ids",
+    "KEYS ?rder_ids",
+    "KEYS nothing*",
+    "KEYS \\*",
+    "KEYS order_product_ids:*",
+    "KEYS [^c]*_ids",
+    "SCAN",
+    "SCAN x",
+    "SCAN -",
+    "SCAN 0 COUNT 0",
+    "SCAN 0 COUNT x",
+    "SCAN 0 MATCH",
+    "SCAN 0 FOO x",
+    "SCAN 0 COUNT -3",
+    "SCAN 18446744073709551616",
+    "SCAN 0 TYPE",
+    "MULTI",
+    "MULTI x",
+    "EXEC",
+    "EXEC x",
+    "DISCARD",
+    "XREAD",
+    "XREAD STREAMS a",
+    "XREAD STREAMS a b c",
+    "XREAD COUNT 1",
+    "XREAD COUNT x STREAMS a 0",
+    "XREAD BLOCK x STREAMS a 0",
+    "XREAD BLOCK -1 STREAMS a 0",
+    "XREAD GROUP g c STREAMS a 0",
+    "XREAD NOACK STREAMS a 0",
+    "XREAD FOO STREAMS a 0",
+    "XREAD COUNT -1 STREAMS missing 0",
+    "XREAD COUNT 2 STREAMS %stream %updated 0 0",
+    "XREAD COUNT 1 STREAMS %stream missing %updated %e 0 $",
+    "XREAD BLOCK 0 COUNT 1 STREAMS %stream 0",
+    "XREAD STREAMS %stream %set 0 0",
+    "XREAD STREAMS missing missing 0 x",
+    "XREAD BLOCK 99999999999999999999 STREAMS a 0",
+    "NOSUCH",
+    "NOSUCH a b c",
+    "nosuch %none",
+    "FOO|BAR",
+    "CLIENT|ID",
+    "HGET",
+    "XGROUP",
+    "XGROUP FOO",
+    "XGROUP CREATE a b",
+    "XGROUP CREATE a b $",
+    "XGROUP DESTROY a b",
+    "FUNCTION DELETE x",
+    "FUNCTION FLUSH",
+    "FUNCTION LOAD x",
+];
+
+/// Commands that would write, each with more and with fewer arguments than it takes.
+const WRITES: &[&str] = &[
+    "APPEND",
+    "BITFIELD",
+    "BITOP",
+    "BLMOVE",
+    "BLMPOP",
+    "BLPOP",
+    "BRPOP",
+    "BRPOPLPUSH",
+    "BZMPOP",
+    "BZPOPMAX",
+    "BZPOPMIN",
+    "COPY",
+    "DECR",
+    "DECRBY",
+    "DEL",
+    "EXPIRE",
+    "EXPIREAT",
+    "FLUSHALL",
+    "FLUSHDB",
+    "GEOADD",
+    "GEORADIUS",
+    "GEORADIUSBYMEMBER",
+    "GEOSEARCHSTORE",
+    "GETDEL",
+    "GETEX",
+    "GETSET",
+    "HDEL",
+    "HINCRBY",
+    "HINCRBYFLOAT",
+    "HMSET",
+    "HSET",
+    "HSETNX",
+    "INCR",
+    "INCRBY",
+    "INCRBYFLOAT",
+    "LINSERT",
+    "LMOVE",
+    "LMPOP",
+    "LPOP",
+    "LPUSH",
+    "LPUSHX",
+    "LREM",
+    "LSET",
+    "LTRIM",
+    "MOVE",
+    "MSET",
+    "MSETNX",
+    "PERSIST",
+    "PEXPIRE",
+    "PEXPIREAT",
+    "PFADD",
+    "PFMERGE",
+    "PSETEX",
+    "RENAME",
+    "RENAMENX",
+    "RESTORE",
+    "RPOP",
+    "RPOPLPUSH",
+    "RPUSH",
+    "RPUSHX",
+    "SADD",
+    "SDIFFSTORE",
+    "SET",
+    "SETBIT",
+    "SETEX",
+    "SETNX",
+    "SETRANGE",
+    "SINTERSTORE",
+    "SMOVE",
+    "SORT",
+    "SPOP",
+    "SREM",
+    "SUNIONSTORE",
+    "SWAPDB",
+    "UNLINK",
+    "XACK",
+    "XADD",
+    "XAUTOCLAIM",
+    "XCLAIM",
+    "XDEL",
+    "XSETID",
+    "XTRIM",
+    "ZADD",
+    "ZDIFFSTORE",
+    "ZINCRBY",
+    "ZINTERSTORE",
+    "ZMPOP",
+    "ZPOPMAX",
+    "ZPOPMIN",
+    "ZRANGESTORE",
+    "ZREM",
+    "ZREMRANGEBYLEX",
+    "ZREMRANGEBYRANK",
+    "ZREMRANGEBYSCORE",
+    "ZUNIONSTORE",
+];
+
+/// Bytes that are no well-formed command, or several.
+const RAW: &[&[u8]] = &[
+    b"\r\n", b"\n\n", b"PING\r\n", b"PING\n", b"  PING  \r\n", b"ECHO \"a b\"\r\n", b"ECHO 'a\\'b'\r\n",
+    b"ECHO \"\\x41\\n\"\r\n", b"ECHO \"a\r\n", b"ECHO 'a\r\n", b"ECHO \"a\"b\r\n", b"*0\r\n", b"*-1\r\n",
+    b"*-5\r\nPING\r\n", b"*1\r\n$4\r\nPING\r\n", b"*x\r\n", b"*\r\n", b"*1.5\r\n", b"*01\r\n", b"*+1\r\n",
+    b"*2147483648\r\n", b"*99999999999999999999\r\n", b"*1\r\nPING\r\n", b"*1\r\n:5\r\n", b"*1\r\n$x\r\n",
+    b"*1\r\n$-1\r\n", b"*1\r\n$\r\n", b"*1\r\n$99999999999\r\n", b"*1\r\n$4\r\nPINGxx", b"*2\r\n$4\r\nECHO\r\n$0\r\n\r\n",
+    b"*2\r\n$4\r\nECHO\r\n$2\r\n\r\n\r\n", b"*2\r\n$4\r\nECHO\r\n$3\r\n\x00\xff\n\r\n", b"*1\r\n$0\r\n\r\n",
+    b"*3\r\n$6\r\nNOSUCH\r\n$4\r\na\r\nb\r\n$3\r\nc\x00d\r\n", b"*1\r\n$7\r\na\nb\rc\r\n\r\n",
+    b"POST / HTTP/1.1\r\n", b"Host: x\r\n",
+    b"PING\r\nPING a\r\nNOSUCH\r\nECHO b\r\n",
+    b"MULTI\r\nPING\r\nDBSIZE\r\nEXEC\r\n", b"MULTI\r\nMULTI\r\nEXEC\r\n", b"MULTI\r\nEXEC\r\nEXEC\r\n",
+    b"MULTI\r\nDISCARD\r\nEXEC\r\n", b"MULTI\r\nNOSUCH\r\nPING\r\nEXEC\r\nPING\r\n",
+    b"MULTI\r\nECHO\r\nEXEC\r\n", b"MULTI\r\nSET a b\r\nEXEC\r\nPING\r\n",
+    b"MULTI\r\nHGETALL customer_ids\r\nSCARD customer_ids\r\nEXEC\r\n",
+    b"MULTI\r\nXREAD BLOCK 0 STREAMS missing 0\r\nXLEN events:{customer}_created\r\nEXEC\r\n",
+    b"MULTI\r\nHELLO 3\r\nHGETALL missing\r\nHELLO 9\r\nEXEC\r\nSMEMBERS missing\r\n",
+    b"MULTI\r\nSELECT 9\r\nEXEC\r\n", b"MULTI\r\nRESET\r\nEXEC\r\n", b"MULTI\r\nQUIT\r\nEXEC\r\n",
+    b"CLIENT REPLY OFF\r\nPING\r\nCLIENT REPLY ON\r\nPING a\r\n",
+    b"CLIENT REPLY SKIP\r\nPING\r\nPING a\r\n", b"CLIENT REPLY SKIP\r\nXLEN missing\r\nXLEN missing\r\n",
+    b"CLIENT REPLY OFF\r\nXRANGE missing - +\r\nKEYS nothing\r\nCLIENT REPLY ON\r\n",
+    b"CLIENT SETNAME \"a b\"\r\nCLIENT GETNAME\r\nCLIENT SETNAME ab\r\nCLIENT GETNAME\r\nRESET\r\nCLIENT GETNAME\r\n",
+    b"CLIENT SETNAME ab\r\nCLIENT SETNAME \"\"\r\nCLIENT GETNAME\r\n",
+    b"HELLO 3 SETNAME x\r\nCLIENT GETNAME\r\nHELLO 2\r\nHGET missing x\r\n",
+    b"XREAD BLOCK 10 STREAMS events:{customer}_created $\r\nPING\r\n",
+];
+
+#[test]
+fn every_reply_is_that_of_redis() {
+    let twins = Twins::new();
+    let mut commands = 0;
+    for key in KEYS {
+        for command in OF_A_KEY {
+            twins.compare(&command.replace('@', key));
+            commands += 1;
+        }
+    }
+    for command in OTHERS {
+        twins.compare(command);
+        commands += 1;
+    }
+    for name in WRITES {
+        for arguments in ["", " a b c d e f g h i", " a", " a b c"] {
+            // A name alone, and one that takes any number of arguments, are told apart by both.
+            twins.compare(&format!("{name}{arguments}"));
+            commands += 1;
+        }
+    }
+    for bytes in RAW {
+        twins.compare_bytes(&String::from_utf8_lossy(bytes), bytes);
+        commands += 1;
+    }
+    twins.assert_alike();
+    assert!(commands > 1_000, "{commands} commands were compared");
+}
+
+/// Every arity: each command with no argument, and with many.
+#[test]
+fn a_wrong_number_of_arguments_is_told_as_redis_tells_it() {
+    let twins = Twins::new();
+    let names = [
+        "PING",
+        "ECHO",
+        "SELECT",
+        "DBSIZE",
+        "EXISTS",
+        "TYPE",
+        "TTL",
+        "KEYS",
+        "SMEMBERS",
+        "SCARD",
+        "SISMEMBER",
+        "SSCAN",
+        "HGET",
+        "HMGET",
+        "HGETALL",
+        "HLEN",
+        "HKEYS",
+        "HVALS",
+        "HEXISTS",
+        "HSCAN",
+        "LRANGE",
+        "LLEN",
+        "LINDEX",
+        "XRANGE",
+        "XREVRANGE",
+        "XLEN",
+        "MULTI",
+        "DISCARD",
+        "CLIENT ID",
+        "CLIENT GETNAME",
+        "CLIENT SETNAME",
+        "CLIENT INFO",
+        "CLIENT REPLY",
+        "XINFO STREAM",
+        "XINFO GROUPS",
+        "COMMAND COUNT",
+        "CLIENT HELP",
+        "XINFO HELP",
+        "RESET",
+        "EXEC",
+        "SCAN",
+    ];
+    for name in names {
+        for arguments in [" a b c d e f g", " a b c"] {
+            let takes_any = ["EXISTS", "HMGET"].contains(&name);
+            if !takes_any {
+                twins.compare(&format!("{name}{arguments}"));
+            }
+        }
+        if !["PING", "DBSIZE", "MULTI", "DISCARD", "RESET", "EXEC"].contains(&name)
+            && !["CLIENT ID", "CLIENT INFO", "CLIENT HELP", "XINFO HELP", "COMMAND COUNT"]
+                .contains(&name)
+        {
+            twins.compare(name);
+        }
+    }
+    twins.assert_alike();
+}
+
+/// The cursors are another server's own; what they lead through is the same.
+#[test]
+fn scans_find_everything_that_redis_finds() {
+    let twins = Twins::new();
+    for (command, behind) in [
+        ("SCAN", ""),
+        ("SCAN", " COUNT 1"),
+        ("SCAN", " COUNT 1000"),
+        ("SCAN", " MATCH *_ids*"),
+        ("SCAN", " TYPE hash"),
+        ("SCAN", " TYPE list COUNT 7"),
+        ("SCAN", " TYPE stream MATCH events:{order}*"),
+        ("SCAN", " TYPE nonsense"),
+        ("SSCAN customer_ids", ""),
+        ("SSCAN customer_ids", " COUNT 3 MATCH *a*"),
+        ("SSCAN missing", ""),
+    ] {
+        let found = |address| {
+            let mut client = RespClient::connect(address).expect("it takes connections");
+            let (mut cursor, mut found) = ("0".to_owned(), BTreeSet::new());
+            loop {
+                let page = client.ask(&format!("{command} {cursor}{behind}"));
+                found.extend(page.elements[1].texts());
+                cursor = page.elements[0].text();
+                if cursor == "0" {
+                    return found;
+                }
+            }
+        };
+        let ours = found(twins.shop.resp_address());
+        let theirs = found(twin::address(&twins.redis));
+        assert_eq!(ours, theirs, "{command}{behind}");
+    }
+}
