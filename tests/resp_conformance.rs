@@ -10,11 +10,11 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::{Shutdown, SocketAddr};
 
-use ordershop_store::conformance::RedisServer;
+use ordershop_store::conformance::{Make, RedisServer};
 use serde_json::json;
 use support::ids;
 use support::resp::{Reply, RespClient, encode};
-use support::shop::{Folder, Shop};
+use support::shop::{Folder, Shop, serve_without_mails};
 use support::twin;
 
 /// A shop and its twin, with something of every kind in them.
@@ -168,7 +168,7 @@ fn mask(reply: &mut Reply, names: &[&str]) {
         if let [name, value] = pair
             && names.contains(&name.text().as_str())
         {
-            value.head = b":".to_vec();
+            (value.head, value.bulk) = (b":".to_vec(), None);
         }
     }
     reply.elements.iter_mut().for_each(|element| mask(element, names));
@@ -660,5 +660,50 @@ fn scans_find_everything_that_redis_finds() {
         let ours = found(twins.shop.resp_address());
         let theirs = found(twin::address(&twins.redis));
         assert_eq!(ours, theirs, "{command}{behind}");
+    }
+}
+
+/// A server that wants a password says so to everything else, and takes little before it has it.
+#[test]
+fn before_the_password_nothing_is_answered() {
+    let folder = Folder::new();
+    let mut command = serve_without_mails(&folder);
+    command.args(["--resp", "127.0.0.1:0"]).env("ORDERSHOP_RESP_PASSWORD", "secret");
+    let shop = Shop::start_as(command);
+    let redis = RedisServer::start_with(Make::Redis, &["--requirepass", "secret"]);
+    let large = format!("*2\r\n$4\r\nAUTH\r\n${}\r\n", 20_000);
+    for bytes in [
+        "PING\r\n",
+        "NOSUCH\r\n",
+        "DBSIZE\r\nSMEMBERS a\r\nXREAD STREAMS a 0\r\n",
+        "MULTI\r\nEXEC\r\n",
+        "EXEC\r\n",
+        "SET a b\r\n",
+        "SET a\r\n",
+        "HELLO\r\n",
+        "HELLO 3\r\n",
+        "HELLO 3 AUTH default wrong\r\nPING\r\n",
+        "HELLO 3 AUTH default secret\r\nSMEMBERS a\r\n",
+        "HELLO 2 AUTH default secret SETNAME x\r\nCLIENT GETNAME\r\n",
+        "AUTH wrong\r\nPING\r\n",
+        "AUTH secret\r\nPING\r\n",
+        "AUTH default secret\r\nPING\r\n",
+        "AUTH someone secret\r\nPING\r\n",
+        "AUTH a b c\r\n",
+        "AUTH secret\r\nRESET\r\nPING\r\n",
+        "RESET\r\n",
+        "AUTH secret\r\nAUTH wrong\r\nPING\r\n",
+        "*11\r\n",
+        &large,
+    ] {
+        let [ours, theirs] = [shop.resp_address(), twin::address(&redis)].map(|address| {
+            let mut client = RespClient::connect(address).expect("it takes connections");
+            // It may close the connection before it has read everything.
+            let _ = client.send(&[bytes.as_bytes(), b"QUIT\r\n"].concat());
+            let mut replies = client.replies_to_the_end().expect("whole replies");
+            replies.iter_mut().for_each(|reply| mask(reply, &["id", "role"]));
+            replies
+        });
+        assert_eq!(ours, theirs, "{bytes:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::clients;
 use crate::servers;
 use crate::shell::{Failed, runs};
 use crate::workspace::Workspace;
@@ -26,7 +27,12 @@ const NEEDS: &[Need] = &[Need {
 /// the tests where the others are.
 pub(crate) fn meet(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>, Failed> {
     match NEEDS.iter().find(|need| !runs(need.program, need.probe)) {
-        None => servers::variables(workspace),
+        None => {
+            let mut variables = servers::variables(workspace)?;
+            let server = variables.first().map(|(_, program)| program.clone());
+            variables.extend(clients::variables(workspace, server.as_deref())?);
+            Ok(variables)
+        }
         Some(need) => Err(Failed::because(format!(
             "the tests need `{}` for {}; install {}",
             need.program, need.used_for, need.install

