@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use ordershop_actors::runtime::{
-    Entities, EntityOptions, Execute, Handler, HandlerFuture, Journal, Reader, Start, Subscription,
-    SubscriptionOptions,
+    Entities, EntityOptions, Execute, Handler, HandlerFuture, Journal, MAX_SET_ASIDE, Reader,
+    Start, Subscription, SubscriptionOptions,
 };
 use ordershop_actors::shop::topics;
 use ordershop_domain::{Customer, CustomerCommand};
@@ -197,9 +197,10 @@ async fn measure(folder: &str, seconds: f64, rounds: u32) -> Result<(), Failure>
         topics: vec![topics::CUSTOMER],
         start: Start::Cursor,
         batch: BATCH,
+        max_set_aside: MAX_SET_ASIDE,
     };
     let observer = move || Observer(current.clone());
-    let subscription_spec =
+    let (_, subscription_spec) =
         Subscription::child(port(), reader, journal, options, cell("observer"), observer);
     let spec = SupervisorSpec::new("bench", Strategy::RestForOne)
         .child(journal_spec)
