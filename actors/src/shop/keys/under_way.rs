@@ -77,15 +77,40 @@ impl First {
         Answer(self.sender.subscribe())
     }
 
-    /// Tells all who wait.
+    /// Frees the key, then tells all who wait: whoever comes again after an answer is a first, and
+    /// does not get a fleeting answer such as an unknown outcome twice.
     pub(super) fn leave(self, result: Result) {
-        self.sender.send_replace(Some(result));
+        let sender = self.sender.clone();
+        drop(self);
+        sender.send_replace(Some(result));
     }
 }
 
 impl Drop for First {
     fn drop(&mut self) {
         self.under_way.lock().remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_has_the_answer_finds_the_key_free() {
+        let under_way = UnderWay::default();
+        let (key, request) = (Key::new("key"), Uuid::nil());
+        let Ok(Place::First(first)) = under_way.enter(key, request) else { panic!("it is free") };
+        let Ok(Place::Second(waiting)) = under_way.enter(key, request) else { panic!("it is not") };
+        let asked_again = {
+            let under_way = under_way.clone();
+            tokio::spawn(async move {
+                waiting.wait().await.unwrap();
+                matches!(under_way.enter(key, request), Ok(Place::First(_)))
+            })
+        };
+        first.leave(Ok(Accepted::default()));
+        assert!(asked_again.await.unwrap());
     }
 }
 
