@@ -702,7 +702,7 @@ fn before_the_password_nothing_is_answered() {
             let _ = client.send(&[bytes.as_bytes(), b"QUIT\r\n"].concat());
             let mut replies = client.replies_to_the_end().expect("whole replies");
             replies.iter_mut().for_each(|reply| mask(reply, &["id", "role"]));
-            replies
+            replies.iter().map(Reply::shown).collect::<Vec<_>>()
         });
         assert_eq!(ours, theirs, "{bytes:?}");
     }

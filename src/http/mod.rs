@@ -6,6 +6,7 @@
 //! | `commands`, `body` | from a request to a command, and from its outcome to an answer |
 //! | `keys` | the header `Idempotency-Key` |
 //! | `queries`, `paging` | from a request to a view, and to a page of a list |
+//! | `past` | entities and lists as they were, and their histories |
 //! | `rows`, `shown` | from a view to an answer: streamed lists, `ETag`, gzip |
 //! | `ops` | what the commands for people ask: events, states, the supervision tree |
 //! | `gateway` | what all handlers share: the bus, the read model, read-your-writes |
@@ -20,6 +21,7 @@ mod gateway;
 mod keys;
 mod ops;
 mod paging;
+mod past;
 mod problem;
 mod queries;
 mod routes;

@@ -10,7 +10,9 @@ use ordershop_actors::shop::Invalid;
 use ordershop_store::Topic;
 use uuid::Uuid;
 
+use super::past;
 use super::problem::Problem;
+use crate::ops::moment::Moment;
 
 /// How many entities a page holds at most.
 pub(super) const MAX_PAGE: usize = 10_000;
@@ -20,6 +22,8 @@ pub(super) const MAX_PAGE: usize = 10_000;
 pub(super) struct Parameters {
     /// The entities are those that name this one.
     pub(super) lookup: Option<(Lookup, Uuid)>,
+    /// The list is as it was then.
+    pub(super) at: Option<Moment>,
     after: Option<After>,
     limit: Option<usize>,
 }
@@ -57,6 +61,7 @@ impl Parameters {
             let lookup = LOOKUPS.into_iter().find(|lookup| lookup.field == name);
             let again = match (name.as_str(), lookup) {
                 ("limit", _) => parameters.limit.replace(limit(&value)?).is_some(),
+                ("at", _) => parameters.at.replace(past::moment(&value)?).is_some(),
                 ("after", _) => parameters.after.replace(after(&value)?).is_some(),
                 (_, Some(lookup)) if Some(lookup.topic) == topic => {
                     let id = value.parse().map_err(|_| wrong(&name, "it is no UUID"))?;
@@ -97,6 +102,9 @@ impl Parameters {
         let mut link = format!("<{path}?");
         if let Some((Lookup { field, .. }, id)) = self.lookup {
             write!(link, "{field}={id}&").expect("a String takes everything");
+        }
+        if let Some(at) = self.at {
+            write!(link, "at={at}&").expect("a String takes everything");
         }
         if let Some(limit) = self.limit {
             write!(link, "limit={limit}&").expect("a String takes everything");

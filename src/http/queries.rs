@@ -1,17 +1,21 @@
 //! Queries: everything is answered from one view, so it is all of one moment.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use ordershop_actors::read_model::Listing;
 use ordershop_actors::shop::topics;
 use uuid::Uuid;
 
-use super::Gateway;
 use super::commands::Resource;
 use super::paging::Parameters;
+use super::past::{moment_in, unreadable};
 use super::problem::Problem;
 use super::rows::{Piece, Rows};
 use super::shown::{self, Shown, Tag};
+use super::{Gateway, Ops};
+use crate::ops::past;
 
 /// What the report holds, in this order.
 const REPORT: [(&str, Listing); 5] = [
@@ -25,6 +29,7 @@ const REPORT: [(&str, Listing); 5] = [
 /// `GET` of a list, or of what of it names another entity.
 pub(super) async fn list<R: Resource>(
     gateway: web::Data<Gateway>,
+    ops: web::Data<Ops>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let parameters = Parameters::read(request.query_string(), Some(R::TOPIC))?;
@@ -32,25 +37,32 @@ pub(super) async fn list<R: Resource>(
         Some((lookup, id)) => Listing::By(lookup, id),
         None => Listing::All(R::TOPIC),
     };
-    page(&gateway, &request, listing, &parameters).await
+    page((&gateway, &ops), &request, listing, &parameters).await
 }
 
 /// `GET /orders/unbilled`.
 pub(super) async fn unbilled(
     gateway: web::Data<Gateway>,
+    ops: web::Data<Ops>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let parameters = Parameters::read(request.query_string(), None)?;
-    page(&gateway, &request, Listing::Unbilled, &parameters).await
+    page((&gateway, &ops), &request, Listing::Unbilled, &parameters).await
 }
 
 async fn page(
-    gateway: &Gateway,
+    (gateway, ops): (&Gateway, &Ops),
     request: &HttpRequest,
     listing: Listing,
     parameters: &Parameters,
 ) -> Result<HttpResponse, Problem> {
-    let view = gateway.view(request).await?;
+    let view = match parameters.at {
+        None => gateway.view(request).await?,
+        Some(at) => {
+            let view = past::view_at(&*ops.log, &listing.sources(), at).await;
+            Arc::new(view.map_err(unreadable)?)
+        }
+    };
     let page = parameters.page(&view, listing)?;
     let tag = Tag::of_view(request, &view, &listing.sources());
     let link = page.next.map(|next| parameters.link(request.path(), next));
@@ -63,16 +75,28 @@ async fn page(
 /// `GET` of one entity; `null` where there is none.
 pub(super) async fn one<R: Resource>(
     gateway: web::Data<Gateway>,
+    ops: web::Data<Ops>,
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let view = gateway.view(&request).await?;
     let id: Option<Uuid> = id.parse().ok();
+    if let Some(at) = moment_in(request.query_string())? {
+        let document = match id {
+            Some(id) => past::document_at(&*ops.log, R::TOPIC, id, at).await.map_err(unreadable)?,
+            None => None,
+        };
+        return Ok(document_answer(&request, document.as_deref()));
+    }
+    let view = gateway.view(&request).await?;
     let document = id.and_then(|id| view.table(R::TOPIC).get(id));
-    let document = document.map_or("null", |row| row.document());
-    let tag = Tag::of_text(&request, document);
+    Ok(document_answer(&request, document.map(|row| &**row.document())))
+}
+
+fn document_answer(request: &HttpRequest, document: Option<&str>) -> HttpResponse {
+    let document = document.unwrap_or("null");
+    let tag = Tag::of_text(request, document);
     let whole = || Shown::Whole(Bytes::copy_from_slice(document.as_bytes()));
-    Ok(shown::answer(&request, tag, None, whole))
+    shown::answer(request, tag, None, whole)
 }
 
 /// `GET /report`.

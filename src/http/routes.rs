@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, web};
 
 use super::commands::{self, Billings, Customers, Inventory, Orders, Products, Resource};
 use super::problem::{Kind, Problem};
-use super::{ops, queries};
+use super::{ops, past, queries};
 
 /// Mounts every path.
 pub(super) fn mount(app: &mut web::ServiceConfig) {
@@ -60,6 +60,8 @@ fn resource<R: Resource>(app: &mut web::ServiceConfig, singular: &str, plural: &
     if singular != plural {
         app.service(only_post(singular).route(web::post().to(commands::create::<R>)));
     }
+    let history = only_get(&format!("{singular}/{{id}}/history"));
+    app.service(history.route(read().to(past::history::<R>)));
     app.service(
         methods(&format!("{singular}/{{id}}"), "GET, HEAD, PUT, DELETE")
             .route(read().to(queries::one::<R>))

@@ -6,6 +6,7 @@
 //! | `events`, `state`, `tree`, `quarantine`, `verify` | one command each: options, work, how it is shown |
 //! | `source`, `client` | where they read: the running shop over HTTP, or a stopped shop's folder |
 //! | `entry`, `place`, `moment` | the forms in which entries, places and times are told |
+//! | `past` | entities and lists as of a moment |
 //! | `out` | colours and width on a terminal, plain text in a pipe |
 
 pub mod client;
@@ -13,6 +14,7 @@ pub mod entry;
 pub mod events;
 pub mod moment;
 pub mod out;
+pub mod past;
 pub mod place;
 pub mod quarantine;
 pub mod source;

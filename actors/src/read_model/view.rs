@@ -159,7 +159,7 @@ impl View {
     }
 
     /// Takes in an entry; each must come once, in order.
-    pub(super) fn apply(&mut self, entry: &Entry) {
+    pub fn apply(&mut self, entry: &Entry) {
         self.positions.finish(entry);
         let Some(index) = table_index(entry.topic) else {
             return;

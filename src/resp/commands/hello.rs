@@ -59,7 +59,7 @@ fn hello(call: &mut Call<'_>) -> Reply {
     if !call.session.authenticated {
         return Err(Refusal::fixed(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
-             HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
+             HELLO AUTH <user> <pass> option can be used to authenticate the client and \
              select the RESP protocol version at the same time",
         ));
     }

@@ -1,0 +1,294 @@
+//! Promise: no bytes that a RESP client sends end the shop, another client's connection, or the bounds
+//! of its memory.
+//!
+//! What once was, or looks, dangerous is kept in tests/corpus/resp, a file for each connection; around
+//! it bytes are made up, the same in every run. A file may hold `\r`, `\n`, `\xHH` and `\*N:TEXT;`,
+//! which is the text N times; its own line ends do not count.
+
+mod support;
+
+use std::fs;
+use std::io::Read;
+use std::net::Shutdown;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+use support::ids;
+use support::random::Random;
+use support::resp::{RespClient, encode};
+use support::shop::{Folder, Shop};
+use support::size::size;
+
+/// How many bytes of memory the shop may take on, whatever is sent to it.
+const MAX_GROWTH: u64 = 256 * 1024 * 1024;
+/// How many bytes of replies are read of one connection.
+const MAX_REPLIES: u64 = 16 * 1024 * 1024;
+/// How long a connection may be silent until it is left: it waits for more of a command.
+const SILENCE: Duration = Duration::from_millis(200);
+
+/// The words of commands, and what may stand where an argument does.
+const WORDS: &[&str] = &[
+    "PING",
+    "ECHO",
+    "HELLO",
+    "AUTH",
+    "SELECT",
+    "CLIENT",
+    "COMMAND",
+    "INFO",
+    "DBSIZE",
+    "RESET",
+    "EXISTS",
+    "TYPE",
+    "TTL",
+    "KEYS",
+    "SCAN",
+    "SMEMBERS",
+    "SCARD",
+    "SISMEMBER",
+    "SSCAN",
+    "HGET",
+    "HMGET",
+    "HGETALL",
+    "HLEN",
+    "HKEYS",
+    "HVALS",
+    "HEXISTS",
+    "HSCAN",
+    "LRANGE",
+    "LLEN",
+    "LINDEX",
+    "XRANGE",
+    "XREVRANGE",
+    "XLEN",
+    "XREAD",
+    "XINFO",
+    "MULTI",
+    "EXEC",
+    "DISCARD",
+    "ORDERSHOP.AWAIT",
+    "ORDERSHOP.STATE",
+    "SET",
+    "XADD",
+    "XGROUP",
+    "STREAM",
+    "STREAMS",
+    "COUNT",
+    "BLOCK",
+    "MATCH",
+    "TYPE",
+    "FULL",
+    "DOCS",
+    "LIST",
+    "ID",
+    "REPLY",
+    "ON",
+    "SKIP",
+    "SETNAME",
+    "GETNAME",
+    "FILTERBY",
+    "PATTERN",
+    "AT",
+    "customer",
+    "customer_ids",
+    "order_ids",
+    "events:{customer}_created",
+    "events:{order}_created",
+    "events:{inventory}_updated",
+    "missing",
+    "*",
+    "[a-",
+    "**?",
+    "\\",
+    "0",
+    "1",
+    "-1",
+    "2",
+    "3",
+    "10",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "18446744073709551615",
+    "0-0",
+    "-",
+    "+",
+    "$",
+    ">",
+    "(",
+    "(0",
+    "1700000000-42",
+    "order@1-1",
+    "customer@99999999999-0",
+    "",
+    "\0",
+    "\r\n",
+    "ü",
+    "id",
+    "name",
+];
+
+struct Target {
+    shop: Shop,
+    customer: String,
+    _folder: Folder,
+}
+
+impl Target {
+    fn new() -> Self {
+        let folder = Folder::new();
+        let shop = Shop::start_with_resp(&folder);
+        let customers: Vec<_> = (0..500)
+            .map(|number| json!({"name": format!("Ada {number}"), "email": "a@example.org"}))
+            .collect();
+        let customer = ids(&shop.post("/customers", &json!(customers))).remove(0);
+        Self { shop, customer, _folder: folder }
+    }
+
+    /// Sends bytes on a connection of their own, and reads what comes until it ends, or is silent.
+    fn send(&self, bytes: &[u8]) {
+        let mut client = self.shop.resp();
+        // It may close the connection before it has read everything.
+        let _ = client.send(bytes);
+        let socket = client.socket();
+        let _ = socket.shutdown(Shutdown::Write);
+        let _ = socket.set_read_timeout(Some(SILENCE));
+        let _ = Read::take(socket, MAX_REPLIES).read_to_end(&mut Vec::new());
+    }
+
+    /// The shop goes on as if nothing had been.
+    fn assert_well(&mut self, bystander: &mut RespClient, before: u64, what: &str) {
+        assert!(self.shop.is_running(), "{what} ended the shop");
+        assert_eq!(bystander.ask("PING").head, b"+PONG", "{what}");
+        let key = format!("customer_entity:{}", self.customer);
+        assert_eq!(bystander.call(&["HGET", &key, "name"]).text(), "Ada 0", "{what}");
+        let grown = self.shop.resident_bytes().saturating_sub(before);
+        assert!(grown < MAX_GROWTH, "after {what} the shop takes {grown} bytes more");
+    }
+}
+
+#[test]
+fn what_is_kept_and_what_is_made_up_harms_nobody() {
+    let mut target = Target::new();
+    let mut bystander = target.shop.resp();
+    let before = target.shop.resident_bytes();
+    let corpus = corpus();
+    for (name, bytes) in &corpus {
+        target.send(bytes);
+        target.assert_well(&mut bystander, before, name);
+    }
+    let mut random = Random::new(6_380);
+    for round in 0..size(400, 20_000) {
+        let bytes = match round % 4 {
+            0 => commands(&mut random),
+            1 => mutated(&mut random, &corpus),
+            2 => {
+                let mut bytes = commands(&mut random);
+                mutate(&mut random, &mut bytes);
+                bytes
+            }
+            _ => (0..random.below(300)).map(|_| byte(&mut random)).collect(),
+        };
+        target.send(&bytes);
+        if round % 50 == 0 {
+            target.assert_well(&mut bystander, before, &format!("round {round}"));
+        }
+    }
+    target.assert_well(&mut bystander, before, "everything");
+    // A client that is cut off leaves nothing behind.
+    let info = bystander.ask("INFO clients").text();
+    assert!(info.contains("blocked_clients:0"), "{info}");
+    target.shop.stop();
+}
+
+/// The kept connections, in the order of their names.
+fn corpus() -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/resp");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .expect("the corpus is there")
+        .map(|file| {
+            let path = file.expect("it can be read").path();
+            let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+            (name, unescaped(&fs::read_to_string(&path).expect("text")))
+        })
+        .collect();
+    files.sort();
+    assert!(files.len() >= 20, "{} files are kept", files.len());
+    files
+}
+
+/// The bytes that a kept file stands for.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest: &str = &text.replace('\n', "");
+    while let Some(first) = rest.chars().next() {
+        if let Some(escaped) = rest.strip_prefix("\\*") {
+            let (count, behind) = escaped.split_once(':').expect("a number and a colon");
+            let (part, behind) = behind.split_once(';').expect("a text and a semicolon");
+            let part = unescaped(part);
+            let count: usize = count.parse().expect("a number");
+            (0..count).for_each(|_| bytes.extend_from_slice(&part));
+            rest = behind;
+        } else if let Some(behind) = rest.strip_prefix("\\x") {
+            bytes.push(u8::from_str_radix(&behind[..2], 16).expect("two digits"));
+            rest = &behind[2..];
+        } else if let Some(behind) = rest.strip_prefix("\\r") {
+            bytes.push(b'\r');
+            rest = behind;
+        } else if let Some(behind) = rest.strip_prefix("\\n") {
+            bytes.push(b'\n');
+            rest = behind;
+        } else {
+            rest = &rest[first.len_utf8()..];
+            bytes.extend_from_slice(first.to_string().as_bytes());
+        }
+    }
+    bytes
+}
+
+fn byte(random: &mut Random) -> u8 {
+    u8::try_from(random.below(256)).expect("it is below 256")
+}
+
+/// Well-formed commands of made-up words.
+fn commands(random: &mut Random) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..1 + random.below(6) {
+        let words: Vec<&[u8]> =
+            (0..1 + random.below(7)).map(|_| random.pick(WORDS).as_bytes()).collect();
+        if random.below(5) == 0 {
+            bytes.extend(words.join(&b' '));
+            bytes.extend_from_slice(b"\r\n");
+        } else {
+            bytes.extend(encode(&words));
+        }
+    }
+    bytes
+}
+
+fn mutated(random: &mut Random, corpus: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let (_, kept) = random.pick(corpus);
+    let mut bytes = kept[..kept.len().min(4_096)].to_vec();
+    mutate(random, &mut bytes);
+    bytes
+}
+
+/// Changes, drops and repeats some bytes.
+fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
+    for _ in 0..1 + random.below(4) {
+        if bytes.is_empty() {
+            return;
+        }
+        let at = random.below(bytes.len());
+        match random.below(4) {
+            0 => bytes[at] = byte(random),
+            1 => drop(bytes.remove(at)),
+            2 => bytes.insert(at, *random.pick(b"*$\r\n0123456789-\"'")),
+            _ => {
+                let to = (at + random.below(40)).min(bytes.len());
+                let part = bytes[at..to].to_vec();
+                bytes.extend(part);
+            }
+        }
+    }
+}
