@@ -14,6 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
+use support::escaped::unescaped;
 use support::ids;
 use support::random::Random;
 use support::resp::{RespClient, encode};
@@ -217,35 +218,6 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// The bytes that a kept file stands for.
-fn unescaped(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest: &str = &text.replace('\n', "");
-    while let Some(first) = rest.chars().next() {
-        if let Some(escaped) = rest.strip_prefix("\\*") {
-            let (count, behind) = escaped.split_once(':').expect("a number and a colon");
-            let (part, behind) = behind.split_once(';').expect("a text and a semicolon");
-            let part = unescaped(part);
-            let count: usize = count.parse().expect("a number");
-            (0..count).for_each(|_| bytes.extend_from_slice(&part));
-            rest = behind;
-        } else if let Some(behind) = rest.strip_prefix("\\x") {
-            bytes.push(u8::from_str_radix(&behind[..2], 16).expect("two digits"));
-            rest = &behind[2..];
-        } else if let Some(behind) = rest.strip_prefix("\\r") {
-            bytes.push(b'\r');
-            rest = behind;
-        } else if let Some(behind) = rest.strip_prefix("\\n") {
-            bytes.push(b'\n');
-            rest = behind;
-        } else {
-            rest = &rest[first.len_utf8()..];
-            bytes.extend_from_slice(first.to_string().as_bytes());
-        }
-    }
-    bytes
-}
-
 fn byte(random: &mut Random) -> u8 {
     u8::try_from(random.below(256)).expect("it is below 256")
 }
@@ -253,9 +225,9 @@ fn byte(random: &mut Random) -> u8 {
 /// Well-formed commands of made-up words.
 fn commands(random: &mut Random) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for _ in 0..1 + random.below(6) {
+    for _ in 0..=random.below(6) {
         let words: Vec<&[u8]> =
-            (0..1 + random.below(7)).map(|_| random.pick(WORDS).as_bytes()).collect();
+            (0..=random.below(7)).map(|_| random.pick(WORDS).as_bytes()).collect();
         if random.below(5) == 0 {
             bytes.extend(words.join(&b' '));
             bytes.extend_from_slice(b"\r\n");
@@ -275,7 +247,7 @@ fn mutated(random: &mut Random, corpus: &[(String, Vec<u8>)]) -> Vec<u8> {
 
 /// Changes, drops and repeats some bytes.
 fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
-    for _ in 0..1 + random.below(4) {
+    for _ in 0..=random.below(4) {
         if bytes.is_empty() {
             return;
         }

@@ -147,12 +147,11 @@ impl Connection<'_> {
             }
         };
         input.advance(taken);
-        match later {
-            Some((command, words)) => Step::Later(command, words),
-            None => {
-                self.mute_from(start);
-                Step::Done
-            }
+        if let Some((command, words)) = later {
+            Step::Later(command, words)
+        } else {
+            self.mute_from(start);
+            Step::Done
         }
     }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub(crate) mod crowd;
+pub(crate) mod escaped;
 pub(crate) mod fixture;
 pub(crate) mod http;
 pub(crate) mod keyed;

@@ -53,6 +53,7 @@ impl<'de> Visitor<'de> for Fields {
 }
 
 /// A line of `/ops/events`.
+#[expect(clippy::struct_field_names, reason = "its fields are named as in the line")]
 #[derive(Deserialize)]
 struct Event<'a> {
     id: String,

@@ -77,9 +77,9 @@ fn id(call: &mut Call<'_>) -> Reply {
 fn get_name(call: &mut Call<'_>) -> Reply {
     let name = call.client.shown().name.clone();
     if name.is_empty() {
-        call.out.null()
+        call.out.null();
     } else {
-        call.out.bulk(name)
+        call.out.bulk(name);
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ fn range(call: &mut Call<'_>, view: &View) -> Reply {
 
 fn len(call: &mut Call<'_>, view: &View) -> Reply {
     let list = keyspace::list(view, call.words.get(1))?;
-    call.out.count(list.map_or(0, |list| list.len()));
+    call.out.count(list.map_or(0, ordershop_actors::read_model::Elements::len));
     Ok(())
 }
 

@@ -203,8 +203,7 @@ fn cursor(word: &[u8]) -> Result<u64, Refusal> {
 fn unsigned_long(word: &[u8]) -> Option<u64> {
     let (negative, digits) = match word {
         [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
     };
     let number = super::super::protocol::unsigned(digits)?;
     digits[0].is_ascii_digit().then_some(if negative { number.wrapping_neg() } else { number })

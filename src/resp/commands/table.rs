@@ -103,7 +103,9 @@ fn list(call: &mut Call<'_>) -> Reply {
     };
     let names: Vec<_> = readable().filter(|known| pattern.matches(known.name.as_bytes())).collect();
     call.out.set(names.len());
-    names.iter().for_each(|command| call.out.bulk(command.name));
+    for command in names {
+        call.out.bulk(command.name);
+    }
     Ok(())
 }
 
@@ -142,7 +144,9 @@ fn details(out: &mut Output, command: &Command) {
     out.set(command.flags.len());
     command.flags.iter().for_each(|flag| out.simple(flag));
     let (first, last, step) = command.keys;
-    [first, last, step].into_iter().for_each(|number| out.integer(number));
+    for number in [first, last, step] {
+        out.integer(number);
+    }
     let speed = if command.flags.contains(&"fast") { "@fast" } else { "@slow" };
     let group = format!("@{}", command.group);
     out.set(2);
@@ -167,7 +171,9 @@ fn document(out: &mut Output, command: &Command) {
     if !arguments.is_empty() {
         out.bulk("arguments");
         out.array(arguments.len());
-        arguments.iter().for_each(|argument| argument.write(out));
+        for argument in arguments {
+            argument.write(out);
+        }
     }
     if !command.subcommands.is_empty() {
         out.bulk("subcommands");
@@ -242,7 +248,9 @@ impl Argument<'_> {
         if !flags.is_empty() {
             out.bulk("flags");
             out.array(flags.len());
-            flags.iter().for_each(|flag| out.simple(flag));
+            for flag in flags {
+                out.simple(flag);
+            }
         }
     }
 }

@@ -59,8 +59,9 @@ fn one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
             let (is_in, behind) = in_class(class, byte);
             is_in.then_some(behind)
         }
-        [b'\\', literal, behind @ ..] => (*literal == byte).then_some(behind),
-        [literal, behind @ ..] => (*literal == byte).then_some(behind),
+        [b'\\', literal, behind @ ..] | [literal, behind @ ..] => {
+            (*literal == byte).then_some(behind)
+        }
     }
 }
 

@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(words(r#"a "" b"#), expected(&["a", "", "b"]));
         assert_eq!(words(r#"pre"quoted""#), expected(&["prequoted"]));
         assert_eq!(words(""), expected(&[]));
-        for bad in [r#"""#, r#""a"b"#, "'", r#"'a'b"#, r#""\"#] {
+        for bad in [r#"""#, r#""a"b"#, "'", r"'a'b", r#""\"#] {
             assert_eq!(words(bad), None, "{bad}");
         }
     }

@@ -24,8 +24,7 @@ pub(crate) fn unsigned(text: &[u8]) -> Option<u64> {
     let start = text.iter().position(|byte| !blank(byte))?;
     let (negative, digits) = match &text[start..] {
         [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
     };
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;

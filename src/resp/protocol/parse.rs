@@ -108,14 +108,13 @@ impl Parser {
     /// Reads arguments as far as they go; whether all are there.
     fn array_elements(&mut self, bytes: &[u8], authenticated: bool) -> Result<bool, ProtocolError> {
         while let Some(missing @ 1..) = self.missing {
-            let bulk = match self.bulk {
-                Some(bulk) => bulk,
-                None => {
-                    let Some(bulk) = self.bulk_head(bytes, authenticated)? else {
-                        return Ok(false);
-                    };
-                    bulk
-                }
+            let bulk = if let Some(bulk) = self.bulk {
+                bulk
+            } else {
+                let Some(bulk) = self.bulk_head(bytes, authenticated)? else {
+                    return Ok(false);
+                };
+                bulk
             };
             let end = self.read + bulk + 2;
             if end > MAX_COMMAND_BYTES {
