@@ -241,7 +241,7 @@ async fn load(inner: &Inner, topic: Topic, places: &[Place]) -> Result<Vec<Arc<E
 
 pub(super) fn array(value: Value) -> Result<Vec<Value>, LogError> {
     match value {
-        Value::Array(values) => Ok(values),
+        Value::Array(values) | Value::Set(values) => Ok(values),
         Value::Nil => Ok(Vec::new()),
         _ => Err(unexpected("list")),
     }
