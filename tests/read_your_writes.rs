@@ -5,6 +5,7 @@ mod support;
 
 use std::thread;
 
+use ordershop_store::conformance::RedisServer;
 use serde_json::{Value, json};
 use support::http::Client;
 use support::ids;
@@ -17,14 +18,23 @@ const CLIENTS: usize = 16;
 #[test]
 fn no_read_is_older_than_an_answer() {
     let folder = Folder::new();
-    let shop = Shop::start_with_resp(&folder);
+    write_and_read_at_once(&Shop::start_with_resp(&folder));
+}
+
+#[test]
+fn no_read_is_older_than_an_answer_on_redis() {
+    let (folder, redis) = (Folder::new(), RedisServer::start());
+    write_and_read_at_once(&Shop::start_with_resp_on(&folder, &redis.url()));
+}
+
+fn write_and_read_at_once(shop: &Shop) {
     let product = ids(&shop.post("/product", &json!({"name": "Lamp", "price": 30}))).remove(0);
     shop.post("/inventory", &json!({"product_id": product, "amount": 1_000_000_000}));
     let rounds = size(1_600, 100_000) / CLIENTS;
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|number| {
-                let (shop, product) = (&shop, &product);
+                let product = &product;
                 scope.spawn(move || write_and_read(shop, number, product, rounds))
             })
             .collect();

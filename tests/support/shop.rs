@@ -158,6 +158,16 @@ impl Shop {
         Self::start_as(command)
     }
 
+    /// The same, with its log in that store instead.
+    pub(crate) fn start_with_resp_on(folder: &Folder, store: &str) -> Self {
+        let mut command = ordershop();
+        command
+            .args(["serve", "--store", store, "--http", "127.0.0.1:0", "--mail", "none"])
+            .args(["--resp", "127.0.0.1:0"])
+            .current_dir(folder.path());
+        Self::start_as(command)
+    }
+
     /// Starts the shop with this command line and waits until it serves.
     pub(crate) fn start_as(command: Command) -> Self {
         Self::try_start_as(command).unwrap_or_else(|ended| {

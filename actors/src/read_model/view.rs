@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ordershop_store::{Action, Entry, EntryId, Position, Positions, Topic};
+use ordershop_store::{Action, Entry, EntryId, Origin, Position, Positions, Topic};
 use uuid::Uuid;
 
 use super::lookup::{BILLINGS_BY_ORDER, Index, LOOKUPS, Lookup};
@@ -169,6 +169,11 @@ impl View {
         if let Some(stream) = STREAMS.iter().position(|known| *known == action) {
             self.streams[index][stream].push(id);
         }
+        if let Origin::Unreadable(reason) = &entry.origin {
+            // It stands in its stream, and says nothing of any entity.
+            tracing::error!(topic = %entry.topic, %id, %reason, "an entry cannot be read");
+            return;
+        }
         let Some(place) = self.tables[index].apply(entry) else {
             return;
         };
@@ -245,8 +250,6 @@ fn lookup_index(lookup: Lookup) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use ordershop_store::Origin;
-
     use super::*;
 
     /// Makes entries whose ids count up.
@@ -335,5 +338,18 @@ mod tests {
         view.apply(&log.entry(topics::ORDER, Action::Deleted, 3, &order(3, 10)));
         let rest = view.rows(Listing::All(topics::ORDER), place);
         assert_eq!(rest.map(|(place, _)| place.id.as_u128()).collect::<Vec<_>>(), [4, 5]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_counted_in_its_stream_and_changes_no_entity() {
+        let (mut view, mut log) = (View::default(), Log(0));
+        view.apply(&log.entry(topics::ORDER, Action::Created, 1, &order(1, 10)));
+        let before = view.table(topics::ORDER).clone();
+        let mut garbage = log.entry(topics::ORDER, Action::Created, 0, "garbage");
+        garbage.origin = Origin::Unreadable("it has no entity".into());
+        view.apply(&garbage);
+        assert_eq!(*view.table(topics::ORDER), before);
+        assert_eq!(view.stream(topics::ORDER, Action::Created).map(StreamIndex::len), Some(2));
+        assert!(view.has_reached(topics::ORDER, garbage.id));
     }
 }
