@@ -10,7 +10,7 @@ use std::env;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ordershop_actors::read_model::{Projector, ReadModel};
+use ordershop_actors::read_model::ReadModel;
 use ordershop_actors::runtime::Handler;
 use ordershop_actors::shop::topics;
 use ordershop_store::embedded::{Embedded, Options};
@@ -43,17 +43,14 @@ async fn read_all(
     Ok((entries, per_second))
 }
 
-/// A projector without what it has saved, so that it takes in everything.
-fn projector(log: &Arc<Embedded>) -> Projector {
-    ReadModel::default().projector(Arc::clone(log) as _)
-}
-
 async fn measure(folder: &str, rounds: u32) -> Result<(), Failure> {
     let log = Arc::new(Embedded::open(folder, &topics::ALL, Options::default())?);
     let (mut whole, mut reading) = (Vec::new(), Vec::new());
     let mut events = 0;
     for _ in 0..rounds {
-        let mut projector = projector(&log);
+        // Without what was saved it takes in everything.
+        let mut projector = ReadModel::default().projector(Arc::clone(&log) as _);
+        projector.begin_with_nothing().await?;
         let (count, per_second) =
             read_all(&*log, async |entries| Ok(projector.handle(entries).await?)).await?;
         whole.push(per_second);

@@ -14,7 +14,8 @@ use ordershop_actors::runtime::{
     ReaderHandle, Start, SubscriberHandle, Subscription, SubscriptionOptions,
 };
 use ordershop_actors::shop::effects::{
-    self, BillingMails, Crm, MailSender, MailTransport, Msg, MsgHandle,
+    self, BillingMails, CacheExport, Crm, KeyClaims, MailSender, MailTransport, Msg, MsgHandle,
+    Outbox,
 };
 use ordershop_actors::shop::keys::CommandKeys;
 use ordershop_actors::shop::order::{
@@ -59,12 +60,19 @@ const CRM: Subscriber =
 const BILLING: Subscriber =
     Subscriber { name: effects::BILLING, topics: &[topics::ORDER, topics::BILLING] };
 const MSG: Subscriber = Subscriber { name: effects::MSG, topics: &[topics::MAIL] };
+/// Where other programs share the log: who claims the keys of what they wrote, and who keeps the cache.
+const KEYS: Subscriber =
+    Subscriber { name: effects::KEYS, topics: &[topics::INVENTORY, topics::BILLING] };
+const CACHE: Subscriber = Subscriber { name: effects::CACHE, topics: &topics::PUBLIC };
+/// The subscribers with a cursor: on a log of our own, and on one that is shared.
+const ALONE: [Subscriber; 3] = [CRM, BILLING, MSG];
+const SHARED: [Subscriber; 5] = [CRM, BILLING, MSG, KEYS, CACHE];
 
 /// What the tree is built on.
 pub struct Ground {
     /// The event log.
     pub log: Arc<dyn EventLog>,
-    /// The entity cache that other programs read, where there is one.
+    /// The entity cache that other programs read, where there is one; they then write to the log, too.
     pub cache: Option<Arc<dyn EntityCache>>,
     /// How mails leave.
     pub mail: Arc<dyn MailTransport>,
@@ -94,20 +102,23 @@ pub struct RespGround {
 
 /// The tree of the whole shop in one process.
 pub fn shop(ground: Ground) -> SupervisorSpec {
-    let Ground { log, cache: _, mail, listener, resp, limits, keep_keys, runtime, view } = ground;
+    let Ground { log, cache, mail, listener, resp, limits, keep_keys, runtime, view } = ground;
     let queries = Queries::default();
     let open_intents = OpenIntents::default();
 
+    let subscribers: &[Subscriber] = if cache.is_some() { &SHARED } else { &ALONE };
     let (journal, journal_spec) = Journal::child(Arc::clone(&log), cell("journal"));
     let parts = Parts { log, journal, open_intents, view };
     let (entities, entities_spec) = parts.entities();
     let (sagas, sagas_spec) = parts.sagas(&entities);
     let keeper_spec = parts.keeper(&sagas);
     let (bus, services_spec) = parts.services(entities, sagas);
-    let (subscriptions, readers_spec) = parts.readers(&bus.msg, &mail, &queries.read_model);
+    let (subscriptions, readers_spec) =
+        parts.readers(&bus.msg, &mail, cache.as_ref(), &queries.read_model);
     let keys = parts.keys(&bus, keep_keys, runtime);
     let resp_spec = resp.map(|resp| parts.resp(resp, queries.clone()));
-    let http_spec = parts.http((listener, limits), (bus, keys), queries, subscriptions);
+    let http_spec =
+        parts.http((listener, limits), (bus, keys), queries, (subscribers, subscriptions));
 
     let shop = SupervisorSpec::new("ordershop", Strategy::RestForOne)
         .intensity(INTENSITY)
@@ -236,26 +247,33 @@ impl Parts {
         &self,
         msg: &MsgHandle,
         mail: &Arc<dyn MailTransport>,
+        cache: Option<&Arc<dyn EntityCache>>,
         read_model: &ReadModel,
     ) -> (Vec<SubscriberHandle>, SupervisorSpec) {
         let (reader, reader_spec) = Reader::child(Arc::clone(&self.log), cell("reader"));
+        let outbox = Outbox { msg: msg.clone(), log: Arc::clone(&self.log) };
         let (crm, crm_spec) = {
-            let msg = msg.clone();
-            self.effect(&reader, CRM, move || Crm(msg.clone()))
+            let outbox = outbox.clone();
+            self.effect(&reader, CRM, move || Crm(outbox.clone()))
         };
-        let (billing, billing_spec) = {
-            let msg = msg.clone();
-            self.effect(&reader, BILLING, move || BillingMails(msg.clone()))
-        };
+        let (billing, billing_spec) =
+            self.effect(&reader, BILLING, move || BillingMails(outbox.clone()));
         let (sender, sender_spec) = {
             let mail = Arc::clone(mail);
             self.effect(&reader, MSG, move || MailSender(Arc::clone(&mail)))
         };
-        let effects = SupervisorSpec::new("effects", Strategy::OneForOne)
+        let mut effects = SupervisorSpec::new("effects", Strategy::OneForOne)
             .intensity(INTENSITY)
             .child(crm_spec)
             .child(billing_spec)
             .child(sender_spec);
+        let mut subscribers = vec![crm, billing, sender];
+        if let Some(cache) = cache {
+            for (subscriber, spec) in self.shared_effects(&reader, cache) {
+                subscribers.push(subscriber);
+                effects = effects.child(spec);
+            }
+        }
         let model = read_model.clone();
         let log = Arc::clone(&self.log);
         let projector = move || model.projector(Arc::clone(&log));
@@ -267,7 +285,20 @@ impl Parts {
             .child(reader_spec)
             .child(effects)
             .child(projector_spec);
-        (vec![crm, billing, sender, projector], spec)
+        subscribers.push(projector);
+        (subscribers, spec)
+    }
+
+    /// What there is to do where other programs share the log.
+    fn shared_effects(
+        &self,
+        reader: &ReaderHandle,
+        cache: &Arc<dyn EntityCache>,
+    ) -> [(SubscriberHandle, ChildSpec); 2] {
+        let claims = KeyClaims { log: Arc::clone(&self.log), journal: self.journal.clone() };
+        let (log, cache) = (Arc::clone(&self.log), Arc::clone(cache));
+        let export = move || CacheExport { log: Arc::clone(&log), cache: Arc::clone(&cache) };
+        [self.effect(reader, KEYS, move || claims.clone()), self.effect(reader, CACHE, export)]
     }
 
     fn effect<H: Handler>(
@@ -311,13 +342,13 @@ impl Parts {
         (listener, limits): (TcpListener, Limits),
         (bus, keys): (LocalBus, CommandKeys),
         queries: Queries,
-        subscriptions: Vec<SubscriberHandle>,
+        (subscribers, subscriptions): (&'static [Subscriber], Vec<SubscriberHandle>),
     ) -> ChildSpec {
         let ops = Ops {
             log: Arc::clone(&self.log),
             tree: Arc::clone(&self.view),
             read_model: queries.read_model.clone(),
-            subscribers: &[CRM, BILLING, MSG],
+            subscribers,
             subscriptions: subscriptions.into(),
         };
         let log = Arc::clone(&self.log);

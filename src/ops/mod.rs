@@ -60,7 +60,7 @@ pub enum Ask {
     Tree(tree::TreeArgs),
     /// List events that could not be handled and were set aside; try them again, or give them up
     ///
-    /// An event that a subscriber (crm, billing or msg) cannot handle is tried a few times and then
+    /// An event that a subscriber (crm, billing, msg, keys or cache) cannot handle is tried a few times and then
     /// set aside, with the later events of the same entity; all others flow on. `retry` handles
     /// what is set aside of an entity in order, and stops at the first that fails again. `skip`
     /// gives the first one up; what waits behind it stays set aside until it is retried.

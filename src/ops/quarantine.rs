@@ -41,10 +41,10 @@ enum Order {
 
 #[derive(Debug, Args)]
 struct Entity {
-    /// The subscriber: crm, billing or msg
+    /// The subscriber: crm, billing, msg, keys or cache
     #[arg(value_name = "SUBSCRIBER", value_parser = SUBSCRIBERS)]
     subscriber: String,
-    /// The entity's topic: customer, order, billing or mail
+    /// The entity's topic, as in customer or order
     #[arg(value_name = "TOPIC", value_parser = place::topic)]
     topic: Topic,
     /// The entity's id
@@ -115,7 +115,7 @@ pub fn run(args: &QuarantineArgs) -> Result<(), Exit> {
 /// What is said of a subscriber that is none.
 pub fn no_subscriber(name: &str) -> String {
     let name: String = name.chars().take(64).collect();
-    format!("there is no subscriber `{name}`: expected crm, billing or msg")
+    format!("there is no subscriber `{name}`: expected one of {}", SUBSCRIBERS.join(", "))
 }
 
 /// All that is set aside, as newline-delimited JSON: by subscriber, and in order.

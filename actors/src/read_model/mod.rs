@@ -5,6 +5,7 @@
 //! The projector saves its view now and then, and begins from it.
 
 mod fields;
+mod late;
 mod lookup;
 mod place;
 mod projector;

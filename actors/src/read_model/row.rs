@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use ordershop_store::EntryId;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -17,13 +18,25 @@ pub const LIST_FIELD: &str = "product_ids";
 #[derive(Debug)]
 pub struct Row {
     document: Arc<str>,
+    /// The entity's last entry; an earlier one that comes later changes nothing.
+    last: EntryId,
     fields: OnceLock<Fields>,
 }
 
 impl Row {
     /// The row of that public state, JSON text.
     pub fn new(document: Arc<str>) -> Self {
-        Self { document, fields: OnceLock::new() }
+        Self::at(document, EntryId::ZERO)
+    }
+
+    /// The row of that public state, of an entity whose last entry that is.
+    pub(super) fn at(document: Arc<str>, last: EntryId) -> Self {
+        Self { document, last, fields: OnceLock::new() }
+    }
+
+    /// The entity's last entry.
+    pub(super) fn last(&self) -> EntryId {
+        self.last
     }
 
     /// The public state, as JSON text.
@@ -60,7 +73,7 @@ impl Row {
 
 impl PartialEq for Row {
     fn eq(&self, other: &Self) -> bool {
-        self.document == other.document
+        (&self.document, self.last) == (&other.document, other.last)
     }
 }
 

@@ -10,17 +10,17 @@ use ordershop_store::{Action, Blob, BlobParts, EntryId, EventLog, LogError, Topi
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Place, View};
+use super::{Place, Row, View};
 use crate::shop::topics;
 
 /// The format of the parts.
-const FORMAT: Format = Format::new(20);
+const FORMAT: Format = Format::new(21);
 /// The name under which the view is saved.
 const NAME: &str = "read-model";
 /// From about how many bytes on a part takes in nothing more.
 const PART_BYTES: usize = 256 * 1024;
 /// About what a row takes beside its document.
-const ROW_BYTES: usize = 48;
+const ROW_BYTES: usize = 64;
 
 /// The last entry that a view has taken in of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +38,9 @@ enum Part {
     Members(Vec<EntryId>),
     /// A stream, by its topic's place and its own: its length, and where some of its pages end.
     Stream((usize, usize), u64, Vec<EntryId>),
-    /// Entities of a topic in the order of creation: when created, which, and the document.
-    Rows(usize, Vec<(EntryId, u128, Arc<str>)>),
+    /// Entities of a topic in the order of creation: when created, which, the last entry, and the
+    /// document.
+    Rows(usize, Vec<(EntryId, u128, EntryId, Arc<str>)>),
 }
 
 /// Saves the view; the parts are made as they are written, from a view that no longer changes.
@@ -71,7 +72,7 @@ fn parts(view: View) -> BlobParts {
             let mut rows = Vec::new();
             for (place, row) in table.behind(behind) {
                 let document = row.document();
-                rows.push((place.created, place.id.as_u128(), Arc::clone(document)));
+                rows.push((place.created, place.id.as_u128(), row.last(), Arc::clone(document)));
                 behind = Some(place);
                 bytes += ROW_BYTES + document.len();
                 if bytes >= PART_BYTES {
@@ -118,9 +119,9 @@ fn decode(blob: Blob) -> Option<View> {
             }
             Part::Stream(place, entries, ends) => view.restore_stream(place, entries, ends)?,
             Part::Rows(index, rows) => {
-                for (created, id, document) in rows {
+                for (created, id, last, document) in rows {
                     let place = Place { created, id: Uuid::from_u128(id) };
-                    view.restore_row(index, place, document)?;
+                    view.restore_row(index, place, Row::at(document, last))?;
                 }
             }
         }

@@ -94,37 +94,50 @@ impl Table {
         behind(&self.rows, after)
     }
 
-    /// Takes in what an entry says of its entity; returns its place, where it has or had one.
+    /// Takes in what an entry says of its entity; returns the place of one that came, changed or went.
+    ///
+    /// An entity's state is its entry with the highest id, in whatever order they come: so an entry
+    /// below the last one of a living entity changes nothing. Of one that is gone nothing is kept;
+    /// whoever has such an entry asks the log.
     pub(super) fn apply(&mut self, entry: &Entry) -> Option<Place> {
-        let id = entry.entity_id;
+        let (id, last) = (entry.entity_id, entry.id);
+        let place = self.place(id);
+        let row = place.and_then(|place| self.rows.get(&place));
+        if row.is_some_and(|row| last <= row.last()) {
+            return None;
+        }
         match entry.action {
             Action::Created | Action::Updated => {
-                let place = self.place(id).unwrap_or_else(|| {
-                    self.places.insert_mut(id, entry.id);
-                    self.membership = entry.id;
-                    Place { created: entry.id, id }
+                let had_list = row.is_some_and(|row| row.has_list());
+                let place = place.unwrap_or_else(|| {
+                    self.places.insert_mut(id, last);
+                    self.membership = last;
+                    Place { created: last, id }
                 });
-                let row = Row::new(Arc::clone(&entry.document));
-                self.forget_list(place);
+                let row = Row::at(Arc::clone(&entry.document), last);
                 self.lists += usize::from(row.has_list());
+                self.lists -= usize::from(had_list);
                 self.rows.insert_mut(place, Arc::new(row));
                 Some(place)
             }
             Action::Deleted => {
-                let place = self.place(id)?;
-                self.forget_list(place);
+                self.lists -= usize::from(row.is_some_and(|row| row.has_list()));
+                let place = place?;
                 self.places.remove_mut(&id);
                 self.rows.remove_mut(&place);
-                self.membership = entry.id;
+                self.membership = last;
                 Some(place)
             }
             Action::Internal => None,
         }
     }
 
-    /// No longer counts the list of the entity that stands there.
-    fn forget_list(&mut self, place: Place) {
-        let had = self.rows.get(&place).is_some_and(|row| row.has_list());
-        self.lists -= usize::from(had);
+    /// Counts an entry that leaves its entity's state as it is; returns the place of one that lives.
+    pub(super) fn touch(&mut self, entry: &Entry) -> Option<Place> {
+        let place = self.place(entry.entity_id)?;
+        let row = self.rows.get(&place).filter(|row| row.last() < entry.id)?;
+        let row = Row::at(Arc::clone(row.document()), entry.id);
+        self.rows.insert_mut(place, Arc::new(row));
+        Some(place)
     }
 }

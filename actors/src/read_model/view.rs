@@ -9,7 +9,7 @@ use super::lookup::{BILLINGS_BY_ORDER, Index, LOOKUPS, Lookup};
 use super::saved::LastEntry;
 use super::table::{Rows, behind};
 use super::{Place, Row, StreamIndex, Table};
-use crate::shop::topics;
+use crate::shop::{foreign, topics};
 
 /// The actions whose streams others may read.
 pub const STREAMS: [Action; 3] = [Action::Created, Action::Updated, Action::Deleted];
@@ -145,33 +145,44 @@ impl View {
     }
 
     /// Takes in a row of the topic in that place; `None` where there is no such topic.
-    pub(super) fn restore_row(
-        &mut self,
-        index: usize,
-        place: Place,
-        document: Arc<str>,
-    ) -> Option<()> {
+    pub(super) fn restore_row(&mut self, index: usize, place: Place, row: Row) -> Option<()> {
         let topic = *topics::PUBLIC.get(index)?;
-        self.index(topic, place, Some(&document));
-        self.tables[index].restore(place, Arc::new(Row::new(document)));
+        self.index(topic, place, Some(row.document()));
+        self.tables[index].restore(place, Arc::new(row));
         self.list_what_is_unbilled(topic, place, None);
         Some(())
     }
 
-    /// Takes in an entry; each must come once, in order.
-    pub fn apply(&mut self, entry: &Entry) {
+    /// Whether an entry may be one that came late for an entity that is gone: then the view, which
+    /// keeps nothing of such entities, cannot tell what it means.
+    pub(super) fn may_be_late(&self, entry: &Entry) -> bool {
+        entry.origin == Origin::Foreign
+            && entry.id <= self.position(entry.topic).last()
+            && self.table(entry.topic).place(entry.entity_id).is_none()
+    }
+
+    /// Counts an entry that changes no entity; each must come once, in the order of its stream.
+    pub(super) fn pass_over(&mut self, entry: &Entry) -> Option<usize> {
         self.positions.finish(entry);
-        let Some(index) = table_index(entry.topic) else {
-            return;
-        };
+        let index = table_index(entry.topic)?;
         let (action, id, event_id) = (entry.action, entry.id, entry.event_id.as_u128());
         self.last[index] = Some(LastEntry { action, id, event_id });
         if let Some(stream) = STREAMS.iter().position(|known| *known == action) {
             self.streams[index][stream].push(id);
         }
-        if let Origin::Unreadable(reason) = &entry.origin {
-            // It stands in its stream, and says nothing of any entity.
-            tracing::error!(topic = %entry.topic, %id, %reason, "an entry cannot be read");
+        Some(index)
+    }
+
+    /// Takes in an entry; each must come once, in the order of its stream. What is no entity of its
+    /// topic is passed over.
+    pub fn apply(&mut self, entry: &Entry) {
+        let Some(index) = self.pass_over(entry) else {
+            return;
+        };
+        if entry.action == Action::Internal || foreign::check(entry).is_err() {
+            if let Some(place) = self.tables[index].touch(entry) {
+                self.list_what_is_unbilled(entry.topic, place, None);
+            }
             return;
         }
         let Some(place) = self.tables[index].apply(entry) else {
@@ -325,6 +336,35 @@ mod tests {
         assert_eq!(of(&view, 10), []);
         assert_eq!(of(&view, 20), [1, 2]);
         assert_eq!(shown(&view, Listing::All(topics::ORDER)), [1, 2]);
+    }
+
+    #[test]
+    fn entries_of_other_programs_count_by_their_ids_and_only_where_they_are_entities() {
+        let (mut view, mut log) = (View::default(), Log(10));
+        let mut foreign = |view: &mut View, action, micros, document: &str| {
+            let mut entry = log.entry(topics::ORDER, action, 1, document);
+            (entry.id, entry.origin) = (EntryId::new(1, micros), Origin::Foreign);
+            let may_be_late = view.may_be_late(&entry);
+            view.apply(&entry);
+            let row = view.table(topics::ORDER).get(Uuid::from_u128(1));
+            (row.map(|row| row.document().to_string()), may_be_late)
+        };
+        let valid = |customer| {
+            let product = Uuid::from_u128(5);
+            order(1, customer).replace("[]", &format!(r#"["{product}"]"#))
+        };
+        let shown = |customer| Some(valid(customer));
+        let updated = Action::Updated;
+        assert_eq!(foreign(&mut view, updated, 5, r#"{"id":"x"}"#), (None, false));
+        assert_eq!(foreign(&mut view, updated, 6, &valid(10)), (shown(10), false));
+        assert_eq!(foreign(&mut view, updated, 8, &valid(20)), (shown(20), false));
+        assert_eq!(foreign(&mut view, Action::Created, 7, &valid(30)), (shown(20), false));
+        assert_eq!(foreign(&mut view, Action::Deleted, 7, &valid(30)), (shown(20), false));
+        assert_eq!(foreign(&mut view, updated, 9, r#"{"id":"x"}"#), (shown(20), false));
+        assert_eq!(foreign(&mut view, Action::Deleted, 10, &valid(20)), (None, false));
+        assert!(foreign(&mut view, Action::Created, 9, &valid(30)).1, "the log must be asked");
+        assert_eq!(view.position(topics::ORDER).of(updated), EntryId::new(1, 9));
+        assert_eq!(view.stream(topics::ORDER, updated).unwrap().len(), 4);
     }
 
     #[test]

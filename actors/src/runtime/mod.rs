@@ -5,6 +5,7 @@
 //!              decides     batches     durable        pushes     keeps the cursor
 //! ```
 
+mod backward;
 mod decision;
 mod entity;
 mod event_sourced;
@@ -16,6 +17,7 @@ mod replay;
 mod snapshot;
 mod subscription;
 
+pub use backward::Backward;
 pub use decision::{Decision, decide, event_id};
 pub use entity::{Entities, Entity, EntityOptions, EntityState, Execute, ExecuteError, Executed};
 pub use event_sourced::EventSourced;
@@ -25,7 +27,7 @@ pub use quarantine::{
     QuarantineRejection, Quarantined, SetAside, quarantine_id, quarantined,
 };
 pub use reader::{Reader, ReaderHandle};
-pub use replay::{ReplayError, Replayed, replay, replay_whole};
+pub use replay::{KEYS_CLAIMED, ReplayError, Replayed, replay, replay_whole};
 pub use subscription::{
     BeginFuture, Handler, HandlerError, HandlerFuture, MAX_RETRIED, Resolve, ResolveError,
     Resolved, Save, Standing, Start, SubscriberHandle, Subscription, SubscriptionOptions,

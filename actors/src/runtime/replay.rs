@@ -5,6 +5,10 @@ use uuid::Uuid;
 
 use super::{EventSourced, snapshot};
 
+/// The kind of an internal event by which an entity claims or gives up unique keys, and that is all:
+/// it carries no event of the aggregate, and leaves the state as it is.
+pub const KEYS_CLAIMED: &str = "KeysClaimed";
+
 /// How many entries one read of a replay takes.
 const REPLAY_PAGE: usize = 1024;
 
@@ -70,6 +74,7 @@ impl<A: EventSourced> Replayed<A> {
             reason: error.to_string(),
         };
         let state = match &entry.origin {
+            Origin::Own if entry.kind == KEYS_CLAIMED => self.state,
             Origin::Own => {
                 let event = serde_json::from_str(&entry.data).map_err(undecodable)?;
                 self.state.evolve(&event)

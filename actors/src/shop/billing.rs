@@ -2,7 +2,6 @@
 
 use ordershop_domain::{
     Billing, BillingCommand, BillingDraft, BillingFacts, CustomerDraft, CustomerFacts, OrderDraft,
-    OrderEvent,
 };
 use uuid::Uuid;
 
@@ -21,19 +20,12 @@ fn customer(order: &OrderDraft) -> Reference {
 fn billing_facts(draft: &BillingDraft, facts: &Facts) -> Result<BillingFacts, CommandError> {
     let reference = order(draft);
     let ordered: OrderDraft = facts.get(&reference)?;
-    let at_order = match facts.last_event(&reference) {
-        Some(OrderEvent::OrderPlaced { facts, .. } | OrderEvent::OrderChanged { facts, .. }) => {
-            Some(facts)
-        }
-        _ => None,
+    let at_order = facts.of_order(&reference)?;
+    let customer = match facts.get::<CustomerDraft>(&customer(&ordered)) {
+        Ok(customer) => CustomerFacts { name: customer.name, email: customer.email },
+        Err(_) => at_order.customer.clone(),
     };
-    let customer = match (facts.get::<CustomerDraft>(&customer(&ordered)), &at_order) {
-        (Ok(customer), _) => CustomerFacts { name: customer.name, email: customer.email },
-        (Err(_), Some(at_order)) => at_order.customer.clone(),
-        (Err(error), None) => return Err(error),
-    };
-    let sum = at_order.map_or(0, |at_order| at_order.total(&ordered.product_ids));
-    Ok(BillingFacts { customer, sum })
+    Ok(BillingFacts { customer, sum: at_order.total(&ordered.product_ids) })
 }
 
 impl Managed for Billing {

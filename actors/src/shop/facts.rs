@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ordershop_store::{Action, Entry, EventLog, LogError, Topic};
+use ordershop_domain::OrderFacts;
+use ordershop_store::{Entry, EventLog, LogError, Topic};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::{CommandError, Invalid};
+use super::mail_facts::{self, FactsError};
+use super::{CommandError, Invalid, states, topics};
 
 /// A mention of another entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +35,11 @@ impl Reference {
 
 /// The living entities among those that were looked up.
 #[derive(Clone, Debug, Default)]
-pub struct Facts(BTreeMap<(Topic, Uuid), Arc<Entry>>);
+pub struct Facts {
+    entries: BTreeMap<(Topic, Uuid), Arc<Entry>>,
+    /// What mails about each order tell, or why that is not known.
+    orders: BTreeMap<Uuid, Result<OrderFacts, String>>,
+}
 
 impl Facts {
     /// Looks these up, as the log has them now.
@@ -45,22 +51,30 @@ impl Facts {
         for reference in references {
             wanted.entry(reference.topic).or_default().insert(reference.id);
         }
-        let mut facts = BTreeMap::new();
+        let mut facts = Self::default();
         for (topic, ids) in wanted {
-            let entries = log.latest(topic, ids.into_iter().collect()).await?;
-            for entry in entries.into_iter().flatten() {
-                if matches!(entry.action, Action::Created | Action::Updated) {
-                    facts.insert((topic, entry.entity_id), entry);
+            let entries = states::newest(log, topic, ids.into_iter().collect()).await?;
+            for entry in entries.into_iter().flatten().filter(|entry| states::is_living(entry)) {
+                if topic == topics::ORDER {
+                    let ordered = match mail_facts::of_order(log, &entry).await {
+                        Ok(ordered) => Ok(ordered.facts),
+                        Err(FactsError::Log(error)) => return Err(error),
+                        Err(error) => Err(error.to_string()),
+                    };
+                    facts.orders.insert(entry.entity_id, ordered);
                 }
+                facts.entries.insert((topic, entry.entity_id), entry);
             }
         }
-        Ok(Self(facts))
+        Ok(facts)
     }
 
     /// What is known of an entity, read as a `T`; an error where it is not there or is no `T`.
     pub fn get<T: DeserializeOwned>(&self, reference: &Reference) -> Result<T, CommandError> {
-        let entry =
-            self.0.get(&(reference.topic, reference.id)).ok_or_else(|| reference.unknown())?;
+        let entry = self
+            .entries
+            .get(&(reference.topic, reference.id))
+            .ok_or_else(|| reference.unknown())?;
         serde_json::from_str(&entry.document).map_err(|error| {
             CommandError::Conflict(format!(
                 "{} {} is damaged: {error}",
@@ -69,15 +83,20 @@ impl Facts {
         })
     }
 
-    /// The domain event of an entity's last entry, read as a `T`, where it can be.
-    pub fn last_event<T: DeserializeOwned>(&self, reference: &Reference) -> Option<T> {
-        let entry = self.0.get(&(reference.topic, reference.id))?;
-        serde_json::from_str(&entry.data).ok()
+    /// What mails about an order tell, of the moment of its last change.
+    pub fn of_order(&self, reference: &Reference) -> Result<&OrderFacts, CommandError> {
+        let ordered = self.orders.get(&reference.id).ok_or_else(|| reference.unknown())?;
+        ordered.as_ref().map_err(|reason| {
+            CommandError::Conflict(format!(
+                "what order {} comes to is not known: {reason}",
+                reference.id
+            ))
+        })
     }
 
     /// Fails where the entity is not there.
     pub fn require(&self, reference: &Reference) -> Result<(), CommandError> {
-        if self.0.contains_key(&(reference.topic, reference.id)) {
+        if self.entries.contains_key(&(reference.topic, reference.id)) {
             Ok(())
         } else {
             Err(reference.unknown())

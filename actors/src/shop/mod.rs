@@ -13,13 +13,16 @@ mod command;
 mod customer;
 pub mod effects;
 mod facts;
+pub mod foreign;
 mod inventory;
 pub mod keys;
+mod mail_facts;
 mod managed;
 pub mod order;
 mod product;
 mod resume;
 mod service;
+mod states;
 pub mod topics;
 
 pub use adjust::StockChange;

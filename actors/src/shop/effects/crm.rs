@@ -2,37 +2,37 @@
 
 use std::sync::Arc;
 
-use ordershop_domain::{CustomerDraft, CustomerFacts, OrderEvent, OrderFacts, ProductIds};
-use ordershop_store::{Action, Entry};
+use ordershop_domain::{CustomerDraft, CustomerFacts, OrderFacts, ProductIds};
+use ordershop_store::{Action, Entry, EventLog};
 
-use super::{Mail, MsgHandle, Purpose, outbox};
-use crate::runtime::{Handler, HandlerFuture};
-use crate::shop::topics;
+use super::outbox::must_be_fit;
+use super::{Mail, Outbox, Purpose};
+use crate::runtime::{Handler, HandlerError, HandlerFuture};
+use crate::shop::{mail_facts, topics};
 
 /// The handler of customer and order events.
-pub struct Crm(pub MsgHandle);
+pub struct Crm(pub Outbox);
 
 /// The mail to which an entry leads, if any.
-fn mail(entry: &Entry) -> Result<Option<Mail>, serde_json::Error> {
-    let mail = match (entry.topic, entry.action) {
+async fn mail(log: &dyn EventLog, entry: &Entry) -> Result<Option<Mail>, HandlerError> {
+    match (entry.topic, entry.action) {
         (topics::CUSTOMER, Action::Created) => {
             let text = "welcome to our shop! We are glad to have you.";
-            Some(Mail::about(entry, Purpose::Welcome, &customer(entry)?, text))
+            Ok(Some(Mail::about(entry, Purpose::Welcome, &customer(entry)?, text)))
         }
         (topics::CUSTOMER, Action::Deleted) => {
             let text = "your account was closed. Good-bye, and thank you for your time with us.";
-            Some(Mail::about(entry, Purpose::GoodBye, &customer(entry)?, text))
+            Ok(Some(Mail::about(entry, Purpose::GoodBye, &customer(entry)?, text)))
         }
-        (topics::ORDER, Action::Created) => match serde_json::from_str(&entry.data)? {
-            OrderEvent::OrderPlaced { product_ids, facts, .. } => {
-                let text = thanks(&product_ids, &facts);
-                Some(Mail::about(entry, Purpose::Thanks, &facts.customer, &text))
-            }
-            OrderEvent::OrderChanged { .. } | OrderEvent::OrderDeleted {} => None,
-        },
-        _ => None,
-    };
-    Ok(mail)
+        (topics::ORDER, Action::Created) => {
+            must_be_fit(entry)?;
+            let ordered =
+                mail_facts::of_order(log, entry).await.map_err(|error| error.of(entry))?;
+            let text = thanks(&ordered.product_ids, &ordered.facts);
+            Ok(Some(Mail::about(entry, Purpose::Thanks, &ordered.facts.customer, &text)))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// How many products were ordered, and their names.
@@ -48,13 +48,15 @@ fn thanks(product_ids: &ProductIds, facts: &OrderFacts) -> String {
     format!("thank you for your order of {products}:\n{}", names.collect::<String>())
 }
 
-fn customer(entry: &Entry) -> Result<CustomerFacts, serde_json::Error> {
-    let CustomerDraft { name, email } = serde_json::from_str(&entry.document)?;
+fn customer(entry: &Entry) -> Result<CustomerFacts, HandlerError> {
+    must_be_fit(entry)?;
+    let CustomerDraft { name, email } =
+        serde_json::from_str(&entry.document).map_err(|error| HandlerError::unfit(entry, error))?;
     Ok(CustomerFacts { name, email })
 }
 
 impl Handler for Crm {
     fn handle(&mut self, entries: Arc<[Arc<Entry>]>) -> HandlerFuture {
-        outbox::accept(&self.0, entries, mail)
+        self.0.accept(entries, mail)
     }
 }
