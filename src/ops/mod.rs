@@ -3,7 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `subscribers` | how far each subscriber has come; shown at `/ops/subscribers` alone |
-//! | `events`, `state`, `tree`, `quarantine`, `verify` | one command each: options, work, how it is shown |
+//! | `events`, `state`, `tree`, `quarantine`, `rebuild`, `verify` | one command each: options, work, how it is shown |
 //! | `source`, `client` | where they read: the running shop over HTTP, or a stopped shop's folder |
 //! | `entry`, `place`, `moment` | the forms in which entries, places and times are told |
 //! | `past` | entities and lists as of a moment |
@@ -17,6 +17,7 @@ pub mod out;
 pub mod past;
 pub mod place;
 pub mod quarantine;
+pub mod rebuild;
 pub mod source;
 pub mod state;
 pub mod subscribers;
@@ -71,6 +72,9 @@ pub enum Ask {
         ordershop quarantine skip crm customer 813eb7e2-2082-5544-986c-c4232442fef8\n  \
         ordershop quarantine --json --store embedded:./data | jq .reason")]
     Quarantine(quarantine::QuarantineArgs),
+    /// Make anew what other programs read beside the log
+    #[command(subcommand)]
+    Rebuild(rebuild::Rebuild),
     /// Check a stopped shop's folder, from the last byte to the last piece in stock
     ///
     /// Every record's checksum and its place in the chain; ids, versions and unique keys; that every
@@ -89,6 +93,7 @@ pub fn run(ask: &Ask) -> Result<(), Exit> {
         Ask::State(args) => state::run(args),
         Ask::Tree(args) => tree::run(args),
         Ask::Quarantine(args) => quarantine::run(args),
+        Ask::Rebuild(rebuild) => rebuild::run(rebuild),
         Ask::Verify(args) => verify::run(args),
     }
 }

@@ -1,9 +1,14 @@
 //! What people see: colours and a width where a terminal is, plain text where none is.
 
 use std::io::{self, IsTerminal, StdoutLock, Write};
+use std::time::{Duration, Instant};
 
 use crate::exit::Exit;
 
+/// How long a command may take until its progress is shown.
+const QUIET: Duration = Duration::from_secs(2);
+/// How often it is shown anew.
+const REFRESH: Duration = Duration::from_millis(200);
 /// The width of a terminal that does not tell its own.
 const USUAL_WIDTH: usize = 80;
 
@@ -59,6 +64,37 @@ impl Style {
                 kept + "…"
             }
             _ => line.to_owned(),
+        }
+    }
+}
+
+/// A line of progress on a terminal, once there is something to wait for.
+pub struct ProgressLine {
+    begun: Instant,
+    shown: Option<Instant>,
+    is_wanted: bool,
+}
+
+impl ProgressLine {
+    /// Nothing is shown yet.
+    pub fn new() -> Self {
+        Self { begun: Instant::now(), shown: None, is_wanted: io::stderr().is_terminal() }
+    }
+
+    /// Shows a line in the place of the one before, if it is time to.
+    pub fn show(&mut self, line: impl FnOnce() -> String) {
+        let is_due = self.shown.map_or(self.begun.elapsed() > QUIET, |at| at.elapsed() > REFRESH);
+        if self.is_wanted && is_due {
+            self.shown = Some(Instant::now());
+            // Where stderr is gone, nobody waits.
+            drop(write!(io::stderr(), "\r\x1b[K{}", line()));
+        }
+    }
+
+    /// Takes the line away.
+    pub fn clear(&self) {
+        if self.shown.is_some() {
+            drop(write!(io::stderr(), "\r\x1b[K"));
         }
     }
 }

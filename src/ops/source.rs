@@ -91,7 +91,8 @@ impl OpenLog {
     }
 }
 
-fn runtime() -> Result<actix_rt::Runtime, Exit> {
+/// What runs the reads of a log.
+pub fn runtime() -> Result<actix_rt::Runtime, Exit> {
     actix_rt::Runtime::new().map_err(|error| {
         Exit::unusable(format!("cannot start: {error}"), "check the system's limits")
     })

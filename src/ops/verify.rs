@@ -1,9 +1,7 @@
 //! `ordershop verify`: checks a stopped shop's folder.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use clap::Args;
 use ordershop_actors::shop::audit::{Audit, Audited};
@@ -11,17 +9,13 @@ use ordershop_actors::shop::topics;
 use ordershop_store::embedded::verify::{self, Checked, Finding, Place};
 use serde::Serialize;
 
-use super::out::{Out, Paint, Style};
+use super::out::{Out, Paint, ProgressLine, Style};
 use super::source::{must_hold_a_log, refused};
 use crate::exit::Exit;
 use crate::settings::StoreUrl;
 
 /// How many violations of one rule are told; more of it are only counted.
 const TOLD_OF_EACH: usize = 3;
-/// How long a check may take until its progress is shown.
-const QUIET: Duration = Duration::from_secs(2);
-/// How often it is shown anew.
-const REFRESH: Duration = Duration::from_millis(200);
 /// How many columns the progress bar has.
 const BAR_COLUMNS: usize = 40;
 
@@ -79,7 +73,7 @@ pub fn run(args: &VerifyArgs) -> Result<(), Exit> {
     must_hold_a_log(folder)?;
     let mut violations = Violations::default();
     let mut audit = Audit::default();
-    let mut bar = Bar::new();
+    let mut progress = ProgressLine::new();
     let checked = verify::verify(folder, &topics::ALL, |finding| match finding {
         Finding::Violation(found) => violations.add(found.rule.name(), &found.place, found.reason),
         Finding::Entry(place, topic, record) => {
@@ -87,9 +81,9 @@ pub fn run(args: &VerifyArgs) -> Result<(), Exit> {
                 violations.add(rule.name(), place, reason);
             }
         }
-        Finding::Progress(done, all) => bar.show(done, all),
+        Finding::Progress(done, all) => progress.show(|| bar(done, all)),
     });
-    bar.clear();
+    progress.clear();
     let checked = checked.map_err(|error| match &error {
         ordershop_store::LogError::Locked(_) => {
             Exit::unusable(&error, "stop that shop first, or verify a copy of the folder")
@@ -184,34 +178,6 @@ fn render(
         lines.push(format!("and {more} more of the same kinds"));
     }
     lines
-}
-
-/// A progress bar on a terminal, once there is something to wait for.
-struct Bar {
-    begun: Instant,
-    shown: Option<Instant>,
-    is_wanted: bool,
-}
-
-impl Bar {
-    fn new() -> Self {
-        Self { begun: Instant::now(), shown: None, is_wanted: std::io::stderr().is_terminal() }
-    }
-
-    fn show(&mut self, done: u64, all: u64) {
-        let is_due = self.shown.map_or(self.begun.elapsed() > QUIET, |at| at.elapsed() > REFRESH);
-        if self.is_wanted && is_due {
-            self.shown = Some(Instant::now());
-            // Where stderr is gone, nobody waits.
-            drop(write!(std::io::stderr(), "\r{}", bar(done, all)));
-        }
-    }
-
-    fn clear(&self) {
-        if self.shown.is_some() {
-            drop(write!(std::io::stderr(), "\r\x1b[K"));
-        }
-    }
 }
 
 fn bar(done: u64, all: u64) -> String {

@@ -39,5 +39,17 @@ pub trait EntityCache: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<(), LogError>>;
 
     /// The ids of all entities of that topic of which the cache has anything.
-    fn ids(&self, topic: Topic) -> BoxFuture<'_, Result<HashSet<Uuid>, LogError>>;
+    fn ids<'a>(
+        &'a self,
+        topic: Topic,
+        lists: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<HashSet<Uuid>, LogError>>;
+
+    /// Removes what stands in the topic's places and can be of no entity, such as a name that is no
+    /// id or a key of another type; returns how many such things there were.
+    fn remove_strangers<'a>(
+        &'a self,
+        topic: Topic,
+        lists: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<usize, LogError>>;
 }

@@ -44,11 +44,11 @@ async fn entities_are_written_whole_and_removed_whole() {
         assert_eq!(texts(server.call(&["LRANGE", &list, "0", "-1"])), ["a", "b", "a"]);
         assert_eq!(server.call(&["SCARD", "order_ids"]).integer(), 2);
     }
-    assert_eq!(cache.ids(ORDER).await.unwrap(), [1, 2].map(Uuid::from_u128).into());
+    assert_eq!(cache.ids(ORDER, &LISTS).await.unwrap(), [1, 2].map(Uuid::from_u128).into());
 
     cache.write(ORDER, &LISTS, &[gone(1), gone(2), gone(3)]).await.unwrap();
     assert_eq!(texts(server.call(&["KEYS", "order_*"])), [] as [String; 0]);
-    assert!(cache.ids(ORDER).await.unwrap().is_empty());
+    assert!(cache.ids(ORDER, &LISTS).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -57,7 +57,26 @@ async fn a_hash_without_a_place_in_the_set_is_found() {
     let cache = Redis::open(&server.url(), &[ORDER], Options::default()).await.unwrap().cache();
     let id = Uuid::from_u128(7);
     server.call(&["HSET", &format!("order_entity:{id}"), "id", &id.to_string()]);
-    assert_eq!(cache.ids(ORDER).await.unwrap(), [id].into());
+    assert_eq!(cache.ids(ORDER, &LISTS).await.unwrap(), [id].into());
+}
+
+#[tokio::test]
+async fn what_can_be_of_no_entity_is_removed() {
+    let server = RedisServer::start();
+    let cache = Redis::open(&server.url(), &[ORDER], Options::default()).await.unwrap().cache();
+    let id = Uuid::from_u128(7);
+    cache.write(ORDER, &LISTS, &[entity(7, &["a"])]).await.unwrap();
+    server.call(&["SADD", "order_ids", "nobody"]);
+    server.call(&["SET", "order_entity:nobody", "at all"]);
+    server.call(&["RPUSH", "order_product_ids:{x}", "a"]);
+    server.call(&["RPUSH", &format!("order_product_ids:{}", Uuid::from_u128(8)), "a"]);
+    assert_eq!(cache.remove_strangers(ORDER, &LISTS).await.unwrap(), 3);
+    assert_eq!(cache.remove_strangers(ORDER, &LISTS).await.unwrap(), 0);
+    assert_eq!(cache.ids(ORDER, &LISTS).await.unwrap(), [id, Uuid::from_u128(8)].into());
+
+    server.call(&["SET", "order_ids", "no set"]);
+    assert_eq!(cache.remove_strangers(ORDER, &LISTS).await.unwrap(), 1);
+    cache.write(ORDER, &LISTS, &[entity(7, &["a"])]).await.unwrap();
 }
 
 #[tokio::test]

@@ -61,13 +61,54 @@ impl RedisCache {
         Ok(())
     }
 
-    async fn all_ids(&self, topic: Topic) -> Result<HashSet<Uuid>, LogError> {
+    async fn all_ids(&self, topic: Topic, lists: &[&str]) -> Result<HashSet<Uuid>, LogError> {
+        let mut ids: HashSet<Uuid> =
+            self.members(topic).await?.iter().filter_map(|member| id(member)).collect();
+        for prefix in prefixes(topic, lists) {
+            let keys = self.keys(&prefix).await?;
+            ids.extend(keys.iter().filter_map(|key| id(key.strip_prefix(&prefix)?)));
+        }
+        Ok(ids)
+    }
+
+    async fn remove_all_strangers(&self, topic: Topic, lists: &[&str]) -> Result<usize, LogError> {
+        let ids_key = ids_key(topic);
+        let kind = self.0.reads.ask_one(redis::cmd("TYPE").arg(&ids_key)).await?;
+        let mut strangers = Vec::new();
+        if matches!(text(&kind), Some("set" | "none")) {
+            let members = self.members(topic).await?.into_iter();
+            let remove = |member| vec!["SREM".to_owned(), ids_key.clone(), member];
+            strangers.extend(members.filter(|member| id(member).is_none()).map(remove));
+        } else {
+            strangers.push(vec!["DEL".to_owned(), ids_key.clone()]);
+        }
+        for prefix in prefixes(topic, lists) {
+            let keys = self.keys(&prefix).await?.into_iter();
+            let is_stranger = |key: &String| key.strip_prefix(&prefix).and_then(id).is_none();
+            strangers.extend(keys.filter(is_stranger).map(|key| vec!["DEL".to_owned(), key]));
+        }
+        for some in strangers.chunks(MAX_AT_ONCE) {
+            let mut pipeline = Pipeline::new();
+            for words in some {
+                pipeline.cmd(&words[0]).arg(&words[1..]);
+            }
+            for value in self.0.reads.ask(Request::Several(&pipeline)).await? {
+                refuse(value)?;
+            }
+        }
+        Ok(strangers.len())
+    }
+
+    async fn members(&self, topic: Topic) -> Result<Vec<String>, LogError> {
         let mut members = redis::cmd("SMEMBERS");
         members.arg(ids_key(topic));
         let members = array(self.0.reads.ask_one(&members).await?)?;
-        let mut ids: HashSet<Uuid> = members.iter().filter_map(uuid).collect();
-        let prefix = entity_prefix(topic);
-        let id_in = |key: &Value| text(key)?.strip_prefix(&prefix)?.parse::<Uuid>().ok();
+        Ok(members.iter().filter_map(text).map(ToOwned::to_owned).collect())
+    }
+
+    /// The keys that begin so, each once.
+    async fn keys(&self, prefix: &str) -> Result<HashSet<String>, LogError> {
+        let mut found = HashSet::new();
         let mut cursor = "0".to_owned();
         loop {
             let mut scan = redis::cmd("SCAN");
@@ -75,10 +116,10 @@ impl RedisCache {
             scan.arg("COUNT").arg(SCAN_COUNT);
             let page = array(self.0.reads.ask_one(&scan).await?)?;
             let [next, keys] = <[Value; 2]>::try_from(page).map_err(|_| unexpected("page"))?;
-            ids.extend(array(keys)?.iter().filter_map(id_in));
+            found.extend(array(keys)?.iter().filter_map(text).map(ToOwned::to_owned));
             text(&next).ok_or_else(|| unexpected("cursor"))?.clone_into(&mut cursor);
             if cursor == "0" {
-                return Ok(ids);
+                return Ok(found);
             }
         }
     }
@@ -94,13 +135,32 @@ impl EntityCache for RedisCache {
         Box::pin(self.write_all(topic, lists, entities))
     }
 
-    fn ids(&self, topic: Topic) -> BoxFuture<'_, Result<HashSet<Uuid>, LogError>> {
-        Box::pin(self.all_ids(topic))
+    fn ids<'a>(
+        &'a self,
+        topic: Topic,
+        lists: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<HashSet<Uuid>, LogError>> {
+        Box::pin(self.all_ids(topic, lists))
+    }
+
+    fn remove_strangers<'a>(
+        &'a self,
+        topic: Topic,
+        lists: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<usize, LogError>> {
+        Box::pin(self.remove_all_strangers(topic, lists))
     }
 }
 
-fn uuid(value: &Value) -> Option<Uuid> {
-    text(value)?.parse().ok()
+/// An id in the one form in which the cache has it.
+fn id(text: &str) -> Option<Uuid> {
+    text.parse().ok().filter(|id: &Uuid| id.to_string() == text)
+}
+
+/// How the keys of a topic begin that name an entity.
+fn prefixes(topic: Topic, lists: &[&str]) -> Vec<String> {
+    let lists = lists.iter().map(|list| format!("{topic}_{list}:"));
+    std::iter::once(entity_prefix(topic)).chain(lists).collect()
 }
 
 /// The commands that write one entity.

@@ -35,15 +35,6 @@ pub enum ExportError {
     Moving(usize, Topic),
 }
 
-/// How many entities were written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Exported {
-    /// So many are there.
-    pub living: usize,
-    /// So many are not, and were removed if they were.
-    pub gone: usize,
-}
-
 impl Handler for CacheExport {
     fn handle(&mut self, entries: Arc<[Arc<Entry>]>) -> HandlerFuture {
         let (log, cache) = (Arc::clone(&self.log), Arc::clone(&self.cache));
@@ -66,7 +57,7 @@ pub fn may_show(entry: &Entry) -> bool {
     entry.action != Action::Internal && !matches!(entry.origin, Origin::Unreadable(_))
 }
 
-/// Has the cache hold these entities as the log does now.
+/// Has the cache hold these entities as the log does now; returns those that live.
 ///
 /// Others may do the same at the same time, with a state that is older or newer: so the log is asked
 /// again behind the writing, and whoever wrote a state that is no longer the newest writes again.
@@ -75,10 +66,10 @@ pub async fn export(
     cache: &dyn EntityCache,
     topic: Topic,
     ids: Vec<Uuid>,
-) -> Result<Exported, ExportError> {
-    let mut exported = Exported::default();
-    let mut left: Vec<_> =
-        ids.iter().copied().zip(states::newest(log, topic, ids.clone()).await?).collect();
+) -> Result<Vec<Uuid>, ExportError> {
+    let mut living = Vec::new();
+    let states = states::newest(log, topic, ids.clone()).await?;
+    let mut left: Vec<_> = ids.into_iter().zip(states).collect();
     for _ in 0..MAX_ROUNDS {
         let entities: Vec<_> =
             left.iter().map(|(id, state)| cached(*id, state.as_deref())).collect();
@@ -90,14 +81,12 @@ pub async fn export(
             if place(written.as_deref()) != place(now.as_deref()) {
                 again.push((id, now));
             } else if now.is_some_and(|now| states::is_living(&now)) {
-                exported.living += 1;
-            } else {
-                exported.gone += 1;
+                living.push(id);
             }
         }
         left = again;
         if left.is_empty() {
-            return Ok(exported);
+            return Ok(living);
         }
     }
     Err(ExportError::Moving(left.len(), topic))

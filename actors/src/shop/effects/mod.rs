@@ -14,7 +14,7 @@ mod outbox;
 mod sender;
 
 pub use billing_mails::BillingMails;
-pub use cache_export::{CacheExport, ExportError, Exported, export, may_show};
+pub use cache_export::{CacheExport, ExportError, export, may_show};
 pub use crm::Crm;
 pub use key_claims::KeyClaims;
 pub use mail::{Mail, Purpose};
