@@ -5,11 +5,28 @@ mod support;
 use serde_json::json;
 use support::fixture::{Fixture, assert_problem};
 use support::ids;
+use support::shop::Folder;
+
+#[test]
+fn on_redis_the_same_rules_hold() {
+    let rules = [
+        an_order_beyond_the_stock,
+        what_may_be_there_once,
+        the_product_of_a_record,
+        what_orders_refer_to,
+    ];
+    for rule in rules {
+        rule(&Fixture::on(Folder::on_redis()));
+    }
+}
 
 #[test]
 fn an_order_that_the_stock_cannot_fill_is_409_as_a_whole() {
-    let fixture = Fixture::new();
-    let Fixture { shop, product, bare_product, customer, .. } = &fixture;
+    an_order_beyond_the_stock(&Fixture::new());
+}
+
+fn an_order_beyond_the_stock(fixture: &Fixture) {
+    let Fixture { shop, product, bare_product, customer, .. } = fixture;
     let order = |pieces: &[&String]| json!({"product_ids": pieces, "customer_id": customer});
 
     // Three pieces are left; of the bare product there were never any.
@@ -32,8 +49,11 @@ fn an_order_that_the_stock_cannot_fill_is_409_as_a_whole() {
 
 #[test]
 fn what_may_be_there_once_is_409_the_second_time() {
-    let fixture = Fixture::new();
-    let Fixture { shop, product, bare_product, order, .. } = &fixture;
+    what_may_be_there_once(&Fixture::new());
+}
+
+fn what_may_be_there_once(fixture: &Fixture) {
+    let Fixture { shop, product, bare_product, order, .. } = fixture;
     let record = |product: &String| json!({"product_id": product, "amount": 1});
     fixture.refuses(409, "POST", "/inventory", &record(product), &[]);
     let twice = json!([record(bare_product), record(bare_product)]);
@@ -49,7 +69,10 @@ fn what_may_be_there_once_is_409_the_second_time() {
 
 #[test]
 fn the_product_of_an_inventory_record_cannot_change() {
-    let fixture = Fixture::new();
+    the_product_of_a_record(&Fixture::new());
+}
+
+fn the_product_of_a_record(fixture: &Fixture) {
     let before = fixture.shop.get("/report");
     let body = json!({"product_id": fixture.bare_product, "amount": 1});
     let answer = fixture.shop.send("PUT", &fixture.path("inventory"), Some(&body));
@@ -60,7 +83,10 @@ fn the_product_of_an_inventory_record_cannot_change() {
 
 #[test]
 fn a_customer_or_product_that_orders_refer_to_can_be_deleted() {
-    let fixture = Fixture::new();
+    what_orders_refer_to(&Fixture::new());
+}
+
+fn what_orders_refer_to(fixture: &Fixture) {
     let order = fixture.shop.get(&fixture.path("order"));
     assert_eq!(fixture.shop.delete(&fixture.path("customer")), json!(true));
     assert_eq!(fixture.shop.delete(&fixture.path("product")), json!(true));

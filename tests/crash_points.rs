@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use support::scenario::pieces_in_orders;
 use support::shop::{Folder, Shop, serve};
+use support::size::size;
 use support::{ids, list, number};
 
 /// What is put in stock of each product.
@@ -124,7 +125,10 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let folder = Folder::new();
+        Self::on(Folder::new())
+    }
+
+    fn on(folder: Folder) -> Self {
         let shop = Shop::start(&folder);
         let customer = json!({"name": "Ann", "email": "ann@a.example"});
         let customer = ids(&shop.post("/customer", &customer)).remove(0);
@@ -241,40 +245,47 @@ impl Scene {
     }
 }
 
-/// Lets this command die at each of its points.
+/// Lets this command die at each of its points, or at each `step`th.
 #[allow(clippy::print_stdout, reason = "a test that fails shows at which")]
-fn dies_everywhere(sent: Sent) {
+fn dies_everywhere(scene: &Scene, sent: Sent, step: usize) {
     let (_, points) = CASES.into_iter().find(|(of, _)| *of == sent).expect("each has its points");
-    let scene = Scene::new();
-    for (point, times) in points {
-        for n in 1..=*times {
-            let scene = scene.copy();
-            let point = format!("{point}@{n}");
-            println!("{sent:?} dies at {point}");
-            let answered = scene.die(sent, &point);
-            scene.recover(sent, answered);
-        }
+    let all = points.iter().flat_map(|(point, times)| (1..=*times).map(move |n| (point, n)));
+    for (point, n) in all.skip(step / 2).step_by(step) {
+        let scene = scene.copy();
+        let point = format!("{point}@{n}");
+        println!("{sent:?} dies at {point}");
+        let answered = scene.die(sent, &point);
+        scene.recover(sent, answered);
     }
 }
 
 #[test]
 fn an_order_that_dies_anywhere_is_whole_or_not_there() {
-    dies_everywhere(Sent::Place);
+    dies_everywhere(&Scene::new(), Sent::Place, 1);
 }
 
 #[test]
 fn a_change_that_dies_anywhere_is_whole_or_not_there() {
-    dies_everywhere(Sent::Change);
+    dies_everywhere(&Scene::new(), Sent::Change, 1);
 }
 
 #[test]
 fn a_deletion_that_dies_anywhere_is_whole_or_not_there() {
-    dies_everywhere(Sent::Delete);
+    dies_everywhere(&Scene::new(), Sent::Delete, 1);
 }
 
 #[test]
 fn a_refusal_that_dies_anywhere_takes_nothing() {
-    dies_everywhere(Sent::Short);
+    dies_everywhere(&Scene::new(), Sent::Short, 1);
+}
+
+/// On every day a few of the points; all of them on the embedded log.
+#[test]
+fn on_redis_what_dies_anywhere_is_whole_or_not_there() {
+    let scene = Scene::on(Folder::on_redis());
+    for sent in [Sent::Place, Sent::Change, Sent::Delete, Sent::Short] {
+        dies_everywhere(&scene, sent, size(9, 1));
+    }
 }
 
 #[test]

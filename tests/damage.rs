@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use support::shop::{Ended, Folder, Shop, copy_folder, run, serve_without_mails};
+use support::folder::copy_folder;
+use support::shop::{Ended, Folder, Shop, run, serve_without_mails};
 use support::size::size;
 use support::{ids, list};
 

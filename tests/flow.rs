@@ -7,8 +7,16 @@ use support::shop::{Folder, Shop, serve_without_mails};
 
 #[test]
 fn the_whole_flow_ends_as_the_contract_says() {
-    let folder = Folder::new();
-    let shop = Shop::start(&folder);
+    the_whole_flow(&Folder::new());
+}
+
+#[test]
+fn on_redis_the_whole_flow_ends_as_the_contract_says() {
+    the_whole_flow(&Folder::on_redis());
+}
+
+fn the_whole_flow(folder: &Folder) {
+    let shop = Shop::start(folder);
     let flow = Flow::run(&shop);
     flow.assert_stock(&shop);
     assert_queries_agree(&shop);

@@ -9,27 +9,26 @@ use std::collections::BTreeMap;
 
 use ordershop_actors::crash_points;
 use ordershop_actors::shop::topics;
-use ordershop_store::embedded::{Embedded, Options};
-use ordershop_store::{Action, EventLog, Position};
+use ordershop_store::{Action, Position};
 use serde_json::{Value, json};
 
 use support::fixture::UNKNOWN;
 use support::keyed::{KEY_POINTS, Scene, Sent, assert_same, state};
 use support::shop::{Folder, Shop, serve};
+use support::size::size;
 use support::wait::eventually;
 
 /// How many events the stopped shop has in each topic whose events do not tell of failed attempts,
 /// the mails among them.
 fn events(folder: &Folder) -> BTreeMap<&'static str, usize> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let log = Embedded::open(folder.data(), &topics::ALL, Options::default()).expect("the log");
-    runtime.block_on(async {
+    folder.with_log(async |log| {
         let mut counts = BTreeMap::new();
         for topic in
             [topics::CUSTOMER, topics::PRODUCT, topics::ORDER, topics::BILLING, topics::MAIL]
         {
             let start = [(topic, Position::default())].into_iter().collect();
             let page = log.read(start, usize::MAX).await.expect("the log can be read");
+            assert!(!page.more, "so little is read at once");
             let counted =
                 |action| action != Action::Internal || topic.name() == topics::MAIL.name();
             let count = page.entries.iter().filter(|entry| counted(entry.action)).count();
@@ -41,8 +40,18 @@ fn events(folder: &Folder) -> BTreeMap<&'static str, usize> {
 
 #[test]
 fn a_command_that_dies_anywhere_has_one_effect_when_it_is_sent_again() {
-    let scene = Scene::new();
-    for sent in scene.commands() {
+    dies_anywhere(&Scene::new(), 1);
+}
+
+/// On every day one command at a few of the points; all of them on the embedded log.
+#[test]
+fn on_redis_a_command_that_dies_anywhere_has_one_effect_when_it_is_sent_again() {
+    dies_anywhere(&Scene::on(Folder::on_redis()), size(3, 1));
+}
+
+/// Lets each `step`th command die at each `step`th of its points.
+fn dies_anywhere(scene: &Scene, step: usize) {
+    for sent in scene.commands().into_iter().skip(step / 2 * 3).step_by(step * step) {
         let reference = scene.folder.copy();
         let shop = Shop::start(&reference);
         let expected_answer = sent.to(&shop, "key");
@@ -50,7 +59,7 @@ fn a_command_that_dies_anywhere_has_one_effect_when_it_is_sent_again() {
         settle_mails(&reference, shop);
         let expected_events = events(&reference);
 
-        for point in KEY_POINTS.iter().chain(sent.dies_at) {
+        for point in KEY_POINTS.iter().chain(sent.dies_at).skip(step / 2).step_by(step) {
             if expected_answer.body == b"false" && point.contains("order/") {
                 // Nothing of it is refused before all of it is asked for.
                 continue;

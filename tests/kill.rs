@@ -22,21 +22,24 @@ use support::{ids, list, number};
 
 const CLIENTS: usize = 8;
 
-/// How often the shop is killed while it works on the same data.
-fn kills() -> usize {
-    size(8, 20)
+#[test]
+fn a_kill_after_the_flow_changes_no_answer_and_repeats_no_mail() {
+    kill_after_the_flow(&Folder::new());
 }
 
 #[test]
-fn a_kill_after_the_flow_changes_no_answer_and_repeats_no_mail() {
-    let folder = Folder::new();
-    let shop = Shop::start(&folder);
+fn on_redis_a_kill_after_the_flow_changes_no_answer_and_repeats_no_mail() {
+    kill_after_the_flow(&Folder::on_redis());
+}
+
+fn kill_after_the_flow(folder: &Folder) {
+    let shop = Shop::start(folder);
     let flow = Flow::run(&shop);
     let answers = flow.answers(&shop);
     let mails = folder.wait_for_mails(MAILS);
     shop.kill();
 
-    let shop = Shop::start(&folder);
+    let shop = Shop::start(folder);
     assert_eq!(flow.answers(&shop), answers);
     scenario::assert_mails(&folder.mails());
 
@@ -57,12 +60,20 @@ fn a_kill_after_the_flow_changes_no_answer_and_repeats_no_mail() {
 
 #[test]
 fn a_kill_before_the_mails_are_out_loses_none() {
-    let folder = Folder::new();
-    let shop = Shop::start(&folder);
+    kill_before_the_mails(&Folder::new());
+}
+
+#[test]
+fn on_redis_a_kill_before_the_mails_are_out_loses_none() {
+    kill_before_the_mails(&Folder::on_redis());
+}
+
+fn kill_before_the_mails(folder: &Folder) {
+    let shop = Shop::start(folder);
     Flow::run(&shop);
     shop.kill();
 
-    let shop = Shop::start(&folder);
+    let shop = Shop::start(folder);
     scenario::assert_mails(&folder.wait_for_mails(MAILS));
     shop.stop();
     scenario::assert_mails(&folder.mails());
@@ -70,24 +81,33 @@ fn a_kill_before_the_mails_are_out_loses_none() {
 
 #[test]
 fn kills_in_the_middle_of_commands_lose_nothing_that_was_acknowledged() {
-    let folder = Folder::new();
-    let mut shop = Shop::start(&folder);
+    kill_in_the_middle(&Folder::new(), size(8, 20));
+}
+
+#[test]
+fn on_redis_kills_in_the_middle_of_commands_lose_nothing_that_was_acknowledged() {
+    kill_in_the_middle(&Folder::on_redis(), size(2, 20));
+}
+
+/// Kills the shop so often while it works on the same data.
+fn kill_in_the_middle(folder: &Folder, kills: usize) {
+    let mut shop = Shop::start(folder);
     let stock = Stock::put_in(&shop);
     let mut workers: Vec<Worker> =
         (0..CLIENTS).map(|index| Worker::new(&shop, index, &stock.products())).collect();
     let mut random = Random::new(2);
 
-    for kill in 0..kills() {
+    for kill in 0..kills {
         let acknowledged = 50 + random.below(400);
         let late = Duration::from_micros(u64::try_from(random.below(5000)).expect("small"));
         work_until_killed(shop, &mut workers, &stock, acknowledged, late);
-        shop = Shop::start(&folder);
+        shop = Shop::start(folder);
         settle(&shop, &mut workers, &stock);
         println!("kill {kill}: behind {acknowledged} acknowledged commands, all is there");
     }
-    assert_mails(&folder, &workers);
+    assert_mails(folder, &workers);
     shop.stop();
-    assert_mails(&folder, &workers);
+    assert_mails(folder, &workers);
 }
 
 /// What was put in of each product that the clients buy.

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::fixture::assert_problem;
+use support::folder::copy_folder;
 use support::http::Client;
 use support::scenario::Flow;
-use support::shop::{Ended, Folder, Shop, copy_folder, ordershop, run};
+use support::shop::{Ended, Folder, Shop, ordershop, run};
 use support::wait::pause;
 use support::{ids, number, text};
 

@@ -48,10 +48,18 @@ fn buy(shop: &Shop, customer: &str, products: &[String], seed: u64) -> Bought {
 
 #[test]
 fn everything_is_sold_and_nothing_twice() {
+    sell_out(&Folder::new());
+}
+
+#[test]
+fn on_redis_everything_is_sold_and_nothing_twice() {
+    sell_out(&Folder::on_redis());
+}
+
+fn sell_out(folder: &Folder) {
     let clients = size(40, 200);
     let stock = size(60, 1_000) as u64;
-    let folder = Folder::new();
-    let shop = Shop::start_as(serve_without_mails(&folder));
+    let shop = Shop::start_as(serve_without_mails(folder));
     let customer = json!({"name": "Ann", "email": "ann@a.example"});
     let customer = ids(&shop.post("/customer", &customer)).remove(0);
     let product = |number| json!({"name": format!("Product {number}"), "price": 1});

@@ -30,7 +30,11 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Starts it on a folder of its own.
     pub(crate) fn new() -> Self {
-        let folder = Folder::new();
+        Self::on(Folder::new())
+    }
+
+    /// Starts it on an empty folder.
+    pub(crate) fn on(folder: Folder) -> Self {
         let shop = Shop::start(&folder);
         let create = |path: &str, body: Value| ids(&shop.post(path, &body)).remove(0);
         let customer = create("/customer", json!({"name": "Ada", "email": "ada@example.org"}));

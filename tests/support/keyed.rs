@@ -77,7 +77,10 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        let folder = Folder::new();
+        Self::on(Folder::new())
+    }
+
+    pub(crate) fn on(folder: Folder) -> Self {
         let shop = Shop::start(&folder);
         let create = |path: &str, body: Value| ids(&shop.post(path, &body));
         let customer = |name: &str| json!({"name": name, "email": format!("{name}@a.example")});

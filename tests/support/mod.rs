@@ -5,6 +5,7 @@
 pub(crate) mod crowd;
 pub(crate) mod escaped;
 pub(crate) mod fixture;
+pub(crate) mod folder;
 pub(crate) mod http;
 pub(crate) mod keyed;
 pub(crate) mod ledger;

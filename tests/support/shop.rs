@@ -1,86 +1,22 @@
 //! The shop as a process of its own: started on a folder, asked over HTTP, stopped or killed by id.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
+pub(crate) use super::folder::Folder;
 use super::http::{Answer, Client};
-use super::mails::{Mail, count_mails, read_mails};
 use super::resp::RespClient;
 use super::wait::{PATIENCE, eventually};
 
 /// The signal by which a process ends that aborts.
 const SIGABRT: i32 = 6;
-
-/// A folder for one shop's log and mails, removed at the end of its test.
-pub(crate) struct Folder(TempDir);
-
-impl Folder {
-    /// An empty folder.
-    pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder for temporary files"))
-    }
-
-    /// A folder with the same log and mails, which no shop may be using.
-    pub(crate) fn copy(&self) -> Self {
-        let copy = Self::new();
-        copy_folder(&self.data(), &copy.data());
-        copy_folder(&self.mail(), &copy.mail());
-        copy
-    }
-
-    /// The folder itself.
-    pub(crate) fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Where the log is.
-    pub(crate) fn data(&self) -> PathBuf {
-        self.path().join("data")
-    }
-
-    /// Where the mails go.
-    pub(crate) fn mail(&self) -> PathBuf {
-        self.path().join("mail")
-    }
-
-    /// The mails that have been sent.
-    pub(crate) fn mails(&self) -> Vec<Mail> {
-        read_mails(&self.mail())
-    }
-
-    /// Waits until as many mails have been sent, and fails if there are more.
-    pub(crate) fn wait_for_mails(&self, count: usize) -> Vec<Mail> {
-        eventually("mails", || {
-            let found = count_mails(&self.mail());
-            assert!(found <= count, "{found} mails instead of {count}");
-            if found == count { Ok(()) } else { Err(format!("{found} mails instead of {count}")) }
-        });
-        self.mails()
-    }
-}
-
-/// Copies a folder and all that is in it.
-pub(crate) fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder for temporary files");
-    for entry in fs::read_dir(from).expect("the folder of a stopped shop") {
-        let entry = entry.expect("the folder can be read");
-        let to = to.join(entry.file_name());
-        if entry.file_type().expect("a file has a type").is_dir() {
-            copy_folder(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).expect("a file can be copied");
-        }
-    }
-}
 
 /// The program with no configuration but what the test gives it.
 pub(crate) fn ordershop() -> Command {
@@ -115,7 +51,7 @@ fn serve_without_mail_option(folder: &Folder) -> Command {
     command
         .arg("serve")
         .arg("--store")
-        .arg(format!("embedded:{}", folder.data().display()))
+        .arg(folder.store())
         .args(["--http", "127.0.0.1:0"])
         // A relative default path must not end up in the sources.
         .current_dir(folder.path());

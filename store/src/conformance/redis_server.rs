@@ -68,16 +68,23 @@ impl RedisServer {
     ///
     /// It keeps nothing on disk unless an option says so.
     pub fn start_with(make: Make, options: &[&str]) -> Self {
+        let options = options.iter().map(|&option| option.to_owned()).collect();
+        Self::start_on(tempfile::tempdir().expect("a folder is made"), make, options)
+    }
+
+    /// Starts another server of this kind, on copies of all that this one holds; nobody may be
+    /// writing there.
+    pub fn copy(&self) -> Self {
+        self.call(&["SAVE"]);
         let folder = tempfile::tempdir().expect("a folder is made");
+        copy_files(self.folder(), folder.path());
+        Self::start_on(folder, self.make, self.options.clone())
+    }
+
+    fn start_on(folder: TempDir, make: Make, options: Vec<String>) -> Self {
         let password = options.windows(2).find(|pair| pair[0] == "--requirepass");
-        let mut server = Self {
-            make,
-            folder,
-            port: 0,
-            options: options.iter().map(|&option| option.to_owned()).collect(),
-            password: password.map(|pair| pair[1].to_owned()),
-            child: None,
-        };
+        let password = password.map(|pair| pair[1].clone());
+        let mut server = Self { make, folder, port: 0, options, password, child: None };
         for _ in 0..PORTS_TRIED {
             server.port = free_port();
             if server.try_run() {
@@ -206,6 +213,20 @@ impl RedisServer {
 impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Copies a folder and all that is in it.
+fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder is made");
+    for entry in fs::read_dir(from).expect("it is a folder") {
+        let entry = entry.expect("it is readable");
+        let to = to.join(entry.file_name());
+        if entry.file_type().expect("it has a type").is_dir() {
+            copy_files(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).expect("it is copied");
+        }
     }
 }
 
