@@ -117,6 +117,12 @@ impl LogError {
         matches!(self, Self::Failed(_) | Self::Io { .. } | Self::Unanswered { .. })
     }
 
+    /// Whether it is the server's state and not the question's: the same may be asked again, and
+    /// whoever asked did nothing wrong.
+    pub const fn passes(&self) -> bool {
+        matches!(self, Self::Away { .. } | Self::Unanswered { .. } | Self::Lost(_))
+    }
+
     /// Whether the log does nothing more until it is opened again, so that trying again is in vain.
     pub const fn ends_the_log(&self) -> bool {
         matches!(self, Self::Failed(_) | Self::Io { .. } | Self::Closed | Self::Corrupt { .. })

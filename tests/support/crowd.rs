@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -18,6 +19,8 @@ pub(crate) struct Round {
     pub(crate) address: SocketAddr,
     /// How many commands have been acknowledged.
     pub(crate) acknowledged: AtomicUsize,
+    /// How long the slowest answer took.
+    pub(crate) slowest_ms: AtomicU64,
     /// Set before the shop is killed: a connection lost earlier is the shop's fault.
     pub(crate) killed: AtomicBool,
 }
@@ -28,6 +31,7 @@ impl Round {
         Self {
             address: shop.address(),
             acknowledged: AtomicUsize::new(0),
+            slowest_ms: AtomicU64::new(0),
             killed: AtomicBool::new(false),
         }
     }
@@ -245,8 +249,13 @@ fn command(
     path: &str,
     body: Option<&Value>,
 ) -> (Outcome, Option<Answer>) {
+    let begun = Instant::now();
     let answer = match client.send(method, path, body) {
-        Ok(answer) => answer,
+        Ok(answer) => {
+            let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            round.slowest_ms.fetch_max(took, Ordering::SeqCst);
+            answer
+        }
         Err(error) => {
             let killed = round.killed.load(Ordering::SeqCst);
             assert!(killed, "{method} {path} lost its connection to a living shop: {error}");

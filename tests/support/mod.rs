@@ -15,6 +15,7 @@ pub(crate) mod resp;
 pub(crate) mod scenario;
 pub(crate) mod shop;
 pub(crate) mod size;
+pub(crate) mod stock;
 pub(crate) mod twin;
 pub(crate) mod wait;
 

@@ -49,6 +49,13 @@ pub enum ReplayError {
     },
 }
 
+impl ReplayError {
+    /// Whether the log only could not be read at this moment.
+    pub const fn passes(&self) -> bool {
+        matches!(self, Self::Log(error) if error.passes())
+    }
+}
+
 impl<A: EventSourced> Replayed<A> {
     /// An entity without events.
     pub fn nothing() -> Self {

@@ -31,6 +31,7 @@ pub(super) async fn load<A: EventSourced>(
     let snapshot = match log.snapshot(A::TOPIC, entity_id).await {
         Ok(Some(snapshot)) if snapshot.format == A::SNAPSHOT_FORMAT => snapshot,
         Ok(_) => return Ok(None),
+        Err(error) if error.passes() => return Err(error.into()),
         Err(error) => {
             tracing::warn!(topic = %A::TOPIC, %entity_id, %error, "a snapshot is ignored");
             return Ok(None);

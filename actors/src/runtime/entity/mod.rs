@@ -6,6 +6,9 @@
 //! and only what is durable. Each append names the event on which it was decided, so that a chain
 //! of appends breaks at its first refusal: then the entity loads again and decides again whatever
 //! is not answered, a bounded number of times.
+//!
+//! An entity that cannot read the log, since its server is away, has not failed: it refuses what it was
+//! asked, and goes; whoever asks next has it load again.
 
 mod entities;
 mod message;
@@ -53,6 +56,8 @@ pub struct Entity<A: EventSourced> {
     durable: Option<EntryId>,
     /// The log is asked whether the state is behind it: nothing is decided until it has answered.
     verifying: bool,
+    /// Why it could not load, where the log could not be read.
+    unloaded: Option<String>,
     last_used: Instant,
 }
 
@@ -64,7 +69,11 @@ impl<A: EventSourced> Entity<A> {
         journal: JournalHandle,
         options: EntityOptions,
     ) -> Result<Self, Failure> {
-        let ahead = replay::<A>(log.as_ref(), id).await.map_err(Failure::new)?;
+        let (ahead, unloaded) = match replay::<A>(log.as_ref(), id).await {
+            Ok(ahead) => (ahead, None),
+            Err(error) if error.passes() => (Replayed::nothing(), Some(error.to_string())),
+            Err(error) => return Err(Failure::new(error)),
+        };
         let ahead_position = ahead.last_position;
         Ok(Self {
             id,
@@ -79,6 +88,7 @@ impl<A: EventSourced> Entity<A> {
             broken: false,
             durable: ahead_position,
             verifying: false,
+            unloaded,
             last_used: Instant::now(),
         })
     }
@@ -86,7 +96,29 @@ impl<A: EventSourced> Entity<A> {
     fn push(&mut self, asked: Asked<A>, ctx: &mut Context<'_, Self>) {
         self.last_used = Instant::now();
         self.pending.push_back(Pending { asked, progress: Progress::Undecided });
-        self.decide_pending(ctx);
+        match self.unloaded.take() {
+            None => self.decide_pending(ctx),
+            Some(reason) => self.refuse_all(reason, ctx),
+        }
+    }
+
+    /// Refuses what is undecided, and goes: the log cannot be read now.
+    fn refuse_all(&mut self, reason: String, ctx: &mut Context<'_, Self>) {
+        for Pending { asked, progress } in self.pending.drain(..) {
+            match (asked, progress) {
+                (Asked::Command { reply, .. }, Progress::Done(Answer::Executed(result))) => {
+                    reply.send(result);
+                }
+                (Asked::Command { reply, .. }, _) => {
+                    reply.send(Err(ExecuteError::Unavailable(reason.clone())));
+                }
+                (Asked::State(reply), Progress::Done(Answer::State(state))) => reply.send(*state),
+                // Whoever asked for a state hears that the entity is gone.
+                (Asked::State(reply), _) => drop(reply),
+            }
+        }
+        self.unloaded = Some(reason);
+        ctx.stop();
     }
 
     /// Decides what is undecided, in order, each on the state that the one before will give.
@@ -122,7 +154,13 @@ impl<A: EventSourced> Entity<A> {
         let last = async move { log.latest(A::TOPIC, vec![id]).await };
         ctx.spawn(last, move |entity, last, ctx| {
             entity.verifying = false;
-            let last = last.map_err(Failure::new)?.into_iter().flatten().next();
+            let last = match last {
+                Err(error) if error.passes() => {
+                    entity.refuse_all(error.to_string(), ctx);
+                    return Ok(());
+                }
+                last => last.map_err(Failure::new)?.into_iter().flatten().next(),
+            };
             if last.as_ref().map_or(0, |entry| entry.version) != version {
                 entity.reload(ctx);
                 return Ok(());
@@ -269,7 +307,13 @@ impl<A: EventSourced> Entity<A> {
         let log = Arc::clone(&self.log);
         let id = self.id;
         ctx.spawn(async move { replay::<A>(log.as_ref(), id).await }, |entity, replayed, ctx| {
-            entity.ahead = replayed.map_err(|error: ReplayError| Failure::new(error))?;
+            entity.ahead = match replayed {
+                Err(error) if error.passes() => {
+                    entity.refuse_all(error.to_string(), ctx);
+                    return Ok(());
+                }
+                replayed => replayed.map_err(|error: ReplayError| Failure::new(error))?,
+            };
             entity.durable = entity.ahead.last_position;
             entity.broken = false;
             entity.decide_pending(ctx);

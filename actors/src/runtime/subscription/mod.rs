@@ -30,7 +30,7 @@ use self::work::Work;
 use super::fault::crash_point;
 use super::quarantine::Ledger;
 use super::reader::{Deliver, Delivery, Subscribe};
-use super::{JournalHandle, ReaderHandle};
+use super::{AppendError, JournalHandle, ReaderHandle};
 
 pub use self::handler::{BeginFuture, Handler, HandlerError, HandlerFuture, Save};
 pub use self::operator::{MAX_RETRIED, Resolve, ResolveError, Resolved, SubscriberHandle};
@@ -91,6 +91,8 @@ pub struct Subscription<H: Handler> {
     finished: Positions,
     saved: Positions,
     saving: bool,
+    /// Whether the cursor could not be saved last, so that an outage is told of once.
+    cursor_fails: bool,
     /// Whether the handler is saving what it holds.
     handler_saves: bool,
 }
@@ -149,6 +151,7 @@ impl<H: Handler> Subscription<H> {
                     finished,
                     saved,
                     saving: false,
+                    cursor_fails: false,
                     handler_saves: false,
                 })
             }
@@ -206,7 +209,8 @@ impl<H: Handler> Subscription<H> {
             let (save, finished) = subscription.save();
             ctx.spawn(save, |subscription, saved, ctx| {
                 subscription.saving = false;
-                if saved {
+                subscription.tell_of_cursor(&saved);
+                if saved.is_ok() {
                     subscription.saved = finished;
                 }
                 if subscription.saved != subscription.finished {
@@ -218,8 +222,24 @@ impl<H: Handler> Subscription<H> {
         });
     }
 
+    /// Tells when the cursor cannot be saved, and when it can again.
+    fn tell_of_cursor(&mut self, saved: &Result<(), AppendError>) {
+        let name = &self.options.name;
+        match saved {
+            // Until it is saved, the events would come again; handlers are idempotent.
+            Err(error) if !self.cursor_fails => {
+                tracing::warn!(subscriber = %name, %error, "cannot save the cursor yet");
+            }
+            Ok(()) if self.cursor_fails => {
+                tracing::info!(subscriber = %name, "the cursor is saved again");
+            }
+            Ok(()) | Err(_) => {}
+        }
+        self.cursor_fails = saved.is_err();
+    }
+
     /// Saves how far it has come, and says what that is; gives whether it was saved.
-    fn save(&self) -> (impl Future<Output = bool> + use<H>, Positions) {
+    fn save(&self) -> (impl Future<Output = Result<(), AppendError>> + use<H>, Positions) {
         let (journal, name) = (self.journal.clone(), Arc::clone(&self.options.name));
         let finished = self.finished.clone();
         let changed: Vec<_> = finished
@@ -229,13 +249,9 @@ impl<H: Handler> Subscription<H> {
         let save = async move {
             crash_point("subscription/before-cursor");
             for (topic, position) in changed {
-                if let Err(error) = journal.save_cursor(Arc::clone(&name), topic, position).await {
-                    // Until it is saved, the events would come again; handlers are idempotent.
-                    tracing::warn!(subscriber = %name, %error, "cannot save the cursor yet");
-                    return false;
-                }
+                journal.save_cursor(Arc::clone(&name), topic, position).await?;
             }
-            true
+            Ok(())
         };
         (save, finished)
     }
@@ -288,7 +304,10 @@ impl<H: Handler> Process for Subscription<H> {
     fn stopping(&mut self, ctx: &mut Context<'_, Self>) {
         if self.options.start == Start::Cursor && self.saved != self.finished {
             let (save, _) = self.save();
-            ctx.pause(save, |_, _, _| Ok(()));
+            ctx.pause(save, |subscription, saved, _| {
+                subscription.tell_of_cursor(&saved);
+                Ok(())
+            });
         }
         if let Some(save) = self.handler.save(Save::Now) {
             ctx.pause(save, |subscription, result, _| {

@@ -21,8 +21,13 @@ pub(super) struct StockOf {
 pub(super) enum StockAnswer {
     /// Tell the saga; the position, where something was written.
     Done(Input, Option<EntryId>),
-    /// Nothing is known, or it cannot be done now; it must be tried again.
-    Again(String),
+    /// It cannot be done now, or nothing is known; it must be tried again.
+    Again {
+        /// Why.
+        reason: String,
+        /// Whether something is away, which may last.
+        away: bool,
+    },
 }
 
 impl StockOf {
@@ -96,6 +101,9 @@ fn given_back(
         Err(ExecuteError::Rejected(InventoryRejection::NotFound)) => {
             StockAnswer::Done(Input::NoRecord { inventory_id }, None)
         }
-        Err(error) => StockAnswer::Again(error.to_string()),
+        Err(error) => {
+            let away = matches!(error, ExecuteError::Unavailable(_) | ExecuteError::Unknown(_));
+            StockAnswer::Again { reason: error.to_string(), away }
+        }
     }
 }

@@ -29,6 +29,8 @@ use crate::shop::{CommandError, topics};
 
 /// How often one step is tried before the driver fails, and its supervisor decides.
 const MAX_TRIES: u32 = 20;
+/// How many of these at most count against it while something that it needs is away.
+const TRIES_WHILE_AWAY: u32 = 10;
 /// The wait before the second try of a step; it doubles up to [`MAX_RETRY_DELAY`].
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(10);
 /// The longest wait before a step is tried again.
@@ -94,6 +96,10 @@ pub struct SagaDriver {
     work: Option<(Uuid, Purpose)>,
     reply: Option<ReplyTo<Result<Driven, CommandError>>>,
     waiting: Vec<ReplyTo<()>>,
+    /// The log could not be read when it was to load.
+    unloaded: bool,
+    /// The intent is being read, so that it can be seen to its end.
+    resuming: bool,
     /// An attempt to open the intent has no outcome: it may still come into the log.
     may_be_on_its_way: bool,
     /// Why it cannot be confirmed, beside what the saga knows.
@@ -103,7 +109,11 @@ pub struct SagaDriver {
 
 impl SagaDriver {
     async fn load(intent_id: Uuid, context: DriverContext) -> Result<Self, Failure> {
-        let intent = replay(context.log.as_ref(), intent_id).await.map_err(Failure::new)?;
+        let (intent, unloaded) = match replay(context.log.as_ref(), intent_id).await {
+            Ok(intent) => (intent, false),
+            Err(error) if error.passes() => (Replayed::nothing(), true),
+            Err(error) => return Err(Failure::new(error)),
+        };
         Ok(Self {
             context,
             intent_id,
@@ -112,6 +122,8 @@ impl SagaDriver {
             work: None,
             reply: None,
             waiting: Vec::new(),
+            unloaded,
+            resuming: false,
             may_be_on_its_way: false,
             unfit: None,
             positions: BTreeMap::new(),
@@ -205,8 +217,29 @@ impl SagaDriver {
                 self.advance(input, ctx);
                 Ok(())
             }
-            StockAnswer::Again(reason) => Self::try_again(step, tries, &reason, ctx),
+            StockAnswer::Again { reason, away: true } => {
+                self.wait_for_what_is_away(step, tries, &reason, ctx)
+            }
+            StockAnswer::Again { reason, away: false } => {
+                Self::try_again(step, tries, &reason, ctx)
+            }
         }
+    }
+
+    /// Tries a step again for as long as what it needs is away, be it for hours. The client need not
+    /// wait for that.
+    fn wait_for_what_is_away(
+        &mut self,
+        step: Step,
+        tries: u32,
+        reason: &str,
+        ctx: &mut Context<'_, Self>,
+    ) -> Result<(), Failure> {
+        if let Some(reply) = self.reply.take() {
+            let unknown = format!("what becomes of it is decided later: {reason}");
+            reply.send(Err(CommandError::OutcomeUnknown(unknown)));
+        }
+        Self::try_again(step, tries.min(TRIES_WHILE_AWAY), reason, ctx)
     }
 
     fn saw(&mut self, topic: Topic, position: Option<EntryId>) {
@@ -260,12 +293,22 @@ impl SagaDriver {
 
     /// Sees to the end of an intent that was left behind.
     fn resume(&mut self, ctx: &mut Context<'_, Self>) {
-        if self.saga.is_some() {
+        if self.saga.is_some() || std::mem::replace(&mut self.resuming, true) {
             return;
         }
         let (log, id) = (Arc::clone(&self.context.log), self.intent_id);
         ctx.spawn(async move { replay(log.as_ref(), id).await }, |driver, intent, ctx| {
-            driver.intent = intent.map_err(Failure::new)?;
+            driver.resuming = false;
+            driver.intent = match intent {
+                Err(error) if error.passes() => {
+                    ctx.after(MAX_RETRY_DELAY, |driver, ctx| {
+                        driver.resume(ctx);
+                        Ok(())
+                    });
+                    return Ok(());
+                }
+                intent => intent.map_err(Failure::new)?,
+            };
             match driver.intent.first_position {
                 _ if driver.saga.is_some() => {}
                 Some(first) => {
@@ -309,7 +352,9 @@ const fn after(step: &Step) -> Option<&'static str> {
 
 impl Process for SagaDriver {
     fn started(&mut self, ctx: &mut Context<'_, Self>) -> Result<(), Failure> {
-        let left_behind = self.intent.version > 0 && !self.intent.state.is_finished();
+        // A later incarnation that could not load does not know whether it has something to do.
+        let unknown = self.unloaded && ctx.incarnation() > 1;
+        let left_behind = unknown || (self.intent.version > 0 && !self.intent.state.is_finished());
         if left_behind || self.context.open_intents.is_beginning(self.intent_id) {
             self.resume(ctx);
         } else if ctx.incarnation() > 1 {
@@ -335,6 +380,12 @@ impl Receive<Drive> for SagaDriver {
             reply.send(Err(CommandError::OutcomeUnknown(
                 "this command was begun before, and its first answer is lost".to_owned(),
             )));
+            return Ok(());
+        }
+        if self.unloaded {
+            let reason = "the log cannot be read now".to_owned();
+            reply.send(Err(CommandError::Unavailable(reason)));
+            ctx.stop();
             return Ok(());
         }
         self.context.open_intents.begin(self.intent_id);

@@ -10,7 +10,7 @@ use ordershop_store::{EntityWrite, Outcome, Refusal, Transaction};
 use ordershop_supervisors::{Context, Failure};
 use uuid::Uuid;
 
-use super::{Purpose, SagaDriver, after};
+use super::{MAX_RETRY_DELAY, Purpose, SagaDriver, after};
 use crate::runtime::fault::crash_point;
 use crate::runtime::{AppendError, Execute, ExecuteError, Executed, Replayed, decide, replay};
 use crate::shop::order::open_intents::ticket;
@@ -128,6 +128,9 @@ impl SagaDriver {
         ctx.spawn(look, move |driver, found, ctx| {
             driver.intent = match found {
                 Ok(intent) => intent,
+                Err(error) if error.passes() => {
+                    return driver.wait_for_what_is_away(step, tries, &error.to_string(), ctx);
+                }
                 Err(error) => return Self::try_again(step, tries, &error.to_string(), ctx),
             };
             let first = driver.intent.first_position;
@@ -230,7 +233,14 @@ impl SagaDriver {
             }
             // It came after all: the next incarnation finds it.
             Ok(Err(refusal)) => Err(Failure::new(refusal)),
-            Err(error) => Err(Failure::new(error)),
+            // Nothing else can be done until it is shut.
+            Err(_) => {
+                ctx.after(MAX_RETRY_DELAY, |driver, ctx| {
+                    driver.bar(ctx);
+                    Ok(())
+                });
+                Ok(())
+            }
         });
     }
 }
