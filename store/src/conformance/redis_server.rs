@@ -74,6 +74,7 @@ impl RedisServer {
 
     /// Starts another server of this kind, on copies of all that this one holds; nobody may be
     /// writing there.
+    #[must_use]
     pub fn copy(&self) -> Self {
         self.call(&["SAVE"]);
         let folder = tempfile::tempdir().expect("a folder is made");
