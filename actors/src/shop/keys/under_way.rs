@@ -92,6 +92,19 @@ impl Drop for First {
     }
 }
 
+impl Answer {
+    pub(super) async fn wait(mut self) -> Result {
+        match self.0.wait_for(Option::is_some).await {
+            Ok(answer) => answer.clone().unwrap_or_else(|| Err(lost())),
+            Err(_) => Err(lost()),
+        }
+    }
+}
+
+fn lost() -> CommandError {
+    CommandError::OutcomeUnknown("whoever carried it out crashed".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,17 +125,4 @@ mod tests {
         first.leave(Ok(Accepted::default()));
         assert!(asked_again.await.unwrap());
     }
-}
-
-impl Answer {
-    pub(super) async fn wait(mut self) -> Result {
-        match self.0.wait_for(Option::is_some).await {
-            Ok(answer) => answer.clone().unwrap_or_else(|| Err(lost())),
-            Err(_) => Err(lost()),
-        }
-    }
-}
-
-fn lost() -> CommandError {
-    CommandError::OutcomeUnknown("whoever carried it out crashed".to_owned())
 }
