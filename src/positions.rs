@@ -36,7 +36,11 @@ pub(crate) fn from_text(text: &str) -> Result<Vec<(Topic, EntryId)>, String> {
 ///
 /// Ids of our own fit in 64 bits as microseconds, so that no lock is needed.
 #[derive(Default)]
-pub struct Acknowledged([AtomicU64; topics::PUBLIC.len()]);
+pub struct Acknowledged {
+    micros: [AtomicU64; topics::PUBLIC.len()],
+    /// How often the log had lost entries when this was begun.
+    losses: AtomicU64,
+}
 
 impl Acknowledged {
     /// No query may be answered from before these positions any more.
@@ -44,15 +48,23 @@ impl Acknowledged {
         for (topic, id) in positions {
             if let Some(index) = topics::PUBLIC.iter().position(|public| public == topic) {
                 let micros = id.seconds().saturating_mul(1_000_000).saturating_add(id.micros());
-                self.0[index].fetch_max(micros, Ordering::AcqRel);
+                self.micros[index].fetch_max(micros, Ordering::AcqRel);
             }
+        }
+    }
+
+    /// Begins anew where the log has lost entries since: nothing can reach a position that is gone.
+    /// Nobody may be adding any meanwhile.
+    pub(crate) fn begin_behind(&self, losses: u64) {
+        if self.losses.swap(losses, Ordering::AcqRel) != losses {
+            self.micros.iter().for_each(|micros| micros.store(0, Ordering::Release));
         }
     }
 
     /// Before these positions no query may be answered.
     pub(crate) fn positions(&self) -> [(Topic, EntryId); topics::PUBLIC.len()] {
         std::array::from_fn(|index| {
-            let micros = self.0[index].load(Ordering::Acquire);
+            let micros = self.micros[index].load(Ordering::Acquire);
             (topics::PUBLIC[index], EntryId::new(micros / 1_000_000, micros % 1_000_000))
         })
     }

@@ -145,7 +145,9 @@ struct Queries {
 
 impl Queries {
     /// Waits until the queries have caught up with the log.
-    async fn caught_up(&self, log: &dyn EventLog) -> Result<(), Failure> {
+    async fn caught_up(&self, log: &dyn EventLog, journal: &JournalHandle) -> Result<(), Failure> {
+        // Whoever answers queries stands behind the journal, and was down when it lost anything.
+        self.acknowledged.begin_behind(journal.losses());
         let ends = log.ends(topics::PUBLIC.to_vec()).await.map_err(Failure::new)?;
         let start: Vec<_> = ends.iter().map(|(topic, position)| (topic, position.last())).collect();
         self.read_model.at(&start, CATCH_UP_TIME).await.map_err(Failure::new)?;
@@ -351,12 +353,13 @@ impl Parts {
             subscribers,
             subscriptions: subscriptions.into(),
         };
-        let log = Arc::clone(&self.log);
+        let (log, journal) = (Arc::clone(&self.log), self.journal.clone());
         let gateway = Box::new(move || -> GatewayFuture {
             let (log, queries) = (Arc::clone(&log), queries.clone());
+            let journal = journal.clone();
             let (bus, keys) = (bus.clone(), keys.clone());
             Box::pin(async move {
-                queries.caught_up(&*log).await?;
+                queries.caught_up(&*log, &journal).await?;
                 let Queries { read_model, acknowledged } = queries;
                 Ok(Gateway::new(Arc::new(bus), keys, read_model, acknowledged))
             })
@@ -367,12 +370,13 @@ impl Parts {
 
     fn resp(&self, ground: RespGround, queries: Queries) -> ChildSpec {
         let RespGround { listener, port, password } = ground;
-        let log = Arc::clone(&self.log);
+        let (log, journal) = (Arc::clone(&self.log), self.journal.clone());
         let endpoint = Box::new(move || -> EndpointFuture {
             let (log, queries) = (Arc::clone(&log), queries.clone());
+            let journal = journal.clone();
             let password = password.clone();
             Box::pin(async move {
-                queries.caught_up(&*log).await?;
+                queries.caught_up(&*log, &journal).await?;
                 let Queries { read_model, acknowledged } = queries;
                 Ok(Endpoint::new(Setup { read_model, acknowledged, log, password, port }))
             })

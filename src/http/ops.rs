@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::http::header::HeaderValue;
 use actix_web::{HttpResponse, web};
 use ordershop_actors::read_model::ReadModel;
-use ordershop_actors::runtime::{Resolve, ResolveError, SubscriberHandle};
+use ordershop_actors::runtime::{Resolve, ResolveError, Standing, SubscriberHandle};
 use ordershop_store::{EntryId, EventLog, LogError, Positions, Topic};
 use ordershop_supervisors::TreeView;
 use serde::Deserialize;
@@ -19,8 +19,9 @@ use super::problem::{Kind, Problem};
 use super::traffic::Traffic;
 use crate::ops::moment::Moment;
 use crate::ops::place::{self, Place};
+use crate::ops::quarantine::RESOLVE_PATIENCE;
 use crate::ops::subscribers::{self, Subscriber};
-use crate::ops::{client, entry, events, quarantine, state, tree};
+use crate::ops::{client, entry, events, quarantine, resume, state, tree};
 
 /// What these paths need.
 #[derive(Clone)]
@@ -119,13 +120,14 @@ pub(super) async fn show_state(
 pub(super) async fn show_tree(ops: web::Data<Ops>) -> Result<HttpResponse, Problem> {
     let view = ops.tree.get();
     let view = view.ok_or_else(|| Problem::new(Kind::Unavailable, "the shop is starting"))?;
-    let standings: Vec<_> = ops
-        .subscriptions
-        .iter()
-        .map(|subscriber| (subscriber.name(), subscriber.standing()))
-        .collect();
+    let standings = standings(&ops);
     let body = tree::to_json(&view.snapshot(tree::NOTABLE).await, &standings);
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").body(body))
+}
+
+/// How each subscriber stands.
+fn standings(ops: &Ops) -> Vec<(&str, Standing)> {
+    ops.subscriptions.iter().map(|known| (known.name(), known.standing())).collect()
 }
 
 /// What a client may ask of the subscribers.
@@ -141,9 +143,30 @@ pub(super) async fn show_subscribers(
     query: web::Query<SubscribersQuery>,
 ) -> Result<HttpResponse, Problem> {
     let limit = query.count.unwrap_or(subscribers::COUNTED).clamp(1, subscribers::MAX_COUNTED);
-    let body = subscribers::to_json(&*ops.log, ops.subscribers, &ops.read_model, limit);
+    let (subscribers, standings) = (ops.subscribers, standings(&ops));
+    let body = subscribers::to_json(&*ops.log, subscribers, &standings, &ops.read_model, limit);
     let body = body.await.map_err(unavailable)?;
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").body(body))
+}
+
+/// `POST /ops/subscribers/{subscriber}/resume`.
+pub(super) async fn resume(
+    ops: web::Data<Ops>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let resumed = tokio::time::timeout(RESOLVE_PATIENCE, find(&ops, &path)?.resume()).await;
+    let resumed = resumed.map_err(|_| {
+        let seconds = RESOLVE_PATIENCE.as_secs();
+        Problem::new(Kind::TimedOut, format!("it is not done after {seconds} seconds; try again"))
+    })?;
+    let resumed = resumed.map_err(|error| Problem::new(Kind::Unavailable, error.to_string()))?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(resume::to_json(resumed)))
+}
+
+/// The subscriber of that name.
+fn find<'a>(ops: &'a Ops, name: &str) -> Result<&'a SubscriberHandle, Problem> {
+    let known = ops.subscriptions.iter().find(|known| known.name() == name);
+    known.ok_or_else(|| Problem::new(Kind::NotFound, quarantine::no_subscriber(name)))
 }
 
 /// `GET /ops/quarantine`.
@@ -169,11 +192,7 @@ pub(super) async fn resolve(
 ) -> Result<HttpResponse, Problem> {
     let (subscriber, topic, entity, verb) = path.into_inner();
     let not_found = |detail: String| Problem::new(Kind::NotFound, detail);
-    let subscriber = ops
-        .subscriptions
-        .iter()
-        .find(|known| known.name() == subscriber)
-        .ok_or_else(|| not_found(quarantine::no_subscriber(&subscriber)))?;
+    let subscriber = find(&ops, &subscriber)?;
     let topic = place::topic(&topic).map_err(|error| not_found(error.to_string()))?;
     let entity_id: Uuid = entity.parse().map_err(malformed)?;
     let id: Option<EntryId> = query.id.as_deref().map(str::parse).transpose().map_err(malformed)?;
@@ -185,9 +204,9 @@ pub(super) async fn resolve(
         _ => return Err(not_found(format!("what is set aside cannot be told to {verb}"))),
     };
     let resolved = subscriber.resolve(topic, entity_id, resolve);
-    let resolved = tokio::time::timeout(quarantine::RESOLVE_PATIENCE, resolved).await;
+    let resolved = tokio::time::timeout(RESOLVE_PATIENCE, resolved).await;
     let resolved = resolved.map_err(|_| {
-        let seconds = quarantine::RESOLVE_PATIENCE.as_secs();
+        let seconds = RESOLVE_PATIENCE.as_secs();
         Problem::new(Kind::TimedOut, format!("it is not done after {seconds} seconds; list again"))
     })?;
     let resolved = resolved.map_err(|error| {

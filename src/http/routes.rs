@@ -34,6 +34,8 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
     app.service(only_get("/ops/events").route(read().to(ops::list_events)));
     app.service(only_get("/ops/tree").route(read().to(ops::show_tree)));
     app.service(only_get("/ops/subscribers").route(read().to(ops::show_subscribers)));
+    let resume = "/ops/subscribers/{subscriber}/resume";
+    app.service(only_post(resume).route(web::post().to(ops::resume)));
     app.service(only_get("/ops/state/{topic}/{id}").route(read().to(ops::show_state)));
     app.service(only_get("/ops/quarantine").route(read().to(ops::list_quarantine)));
     let resolve = "/ops/quarantine/{subscriber}/{topic}/{entity}/{verb}";

@@ -3,7 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `subscribers` | how far each subscriber has come; shown at `/ops/subscribers` alone |
-//! | `events`, `state`, `tree`, `quarantine`, `rebuild`, `verify` | one command each: options, work, how it is shown |
+//! | `events`, `state`, `tree`, `quarantine`, `resume`, `rebuild`, `verify` | one command each: options, work, how it is shown |
 //! | `source`, `client` | where they read: the running shop over HTTP, or a stopped shop's folder |
 //! | `entry`, `place`, `moment` | the forms in which entries, places and times are told |
 //! | `past` | entities and lists as of a moment |
@@ -18,6 +18,7 @@ pub mod past;
 pub mod place;
 pub mod quarantine;
 pub mod rebuild;
+pub mod resume;
 pub mod source;
 pub mod state;
 pub mod subscribers;
@@ -75,6 +76,16 @@ pub enum Ask {
     /// Make anew what other programs read beside the log
     #[command(subcommand)]
     Rebuild(rebuild::Rebuild),
+    /// Let subscribers go on that stand still because the log has lost entries
+    ///
+    /// When a Redis server lost what it had acknowledged, as after a failover or with an older copy of its
+    /// files, crm, billing and msg handle nothing more: nobody here knows which of their mails
+    /// told of what is no more. The shop's log names what was lost. `resume` has a subscriber
+    /// go on with what there is, behind the last event that it had handled.
+    #[command(after_help = "Examples:\n  \
+        ordershop tree\n  \
+        ordershop resume all")]
+    Resume(resume::ResumeArgs),
     /// Check a stopped shop's folder, from the last byte to the last piece in stock
     ///
     /// Every record's checksum and its place in the chain; ids, versions and unique keys; that every
@@ -94,6 +105,7 @@ pub fn run(ask: &Ask) -> Result<(), Exit> {
         Ask::Tree(args) => tree::run(args),
         Ask::Quarantine(args) => quarantine::run(args),
         Ask::Rebuild(rebuild) => rebuild::run(rebuild),
+        Ask::Resume(args) => resume::run(args),
         Ask::Verify(args) => verify::run(args),
     }
 }

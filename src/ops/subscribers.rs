@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use ordershop_actors::read_model::ReadModel;
+use ordershop_actors::runtime::Standing;
 use ordershop_actors::shop::topics;
 use ordershop_store::{CursorName, EventLog, LogError, Position, Positions, Topic};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How many entries are counted for each subscriber and topic, unless told otherwise.
 pub const COUNTED: usize = 10_000;
@@ -28,10 +29,12 @@ pub struct Subscriber {
 
 /// One line for each subscriber and topic.
 ///
-/// Those with a cursor are as far as it says, which is saved a moment after the work is done.
+/// Those with a cursor are as far as it says, which is saved a moment after the work is done; one that
+/// does not get on is told with the reason.
 pub async fn to_json(
     log: &dyn EventLog,
     subscribers: &[Subscriber],
+    standings: &[(&str, Standing)],
     read_model: &ReadModel,
     limit: usize,
 ) -> Result<String, LogError> {
@@ -39,16 +42,27 @@ pub async fn to_json(
     let mut lines = String::new();
     for Subscriber { name, topics } in subscribers {
         for topic in *topics {
-            let finished = log.cursor(CursorName::from(*name), *topic).await?.unwrap_or_default();
-            lines.push_str(&line(log, name, *topic, finished, &ends, limit).await?);
+            let cursor = log.cursor_as_saved(CursorName::from(*name), *topic).await?;
+            let finished = cursor.unwrap_or_default();
+            let mut line = line(log, name, *topic, finished, &ends, limit).await?;
+            let standing = standings.iter().find(|(of, _)| of == name);
+            if let Some(reason) = standing.and_then(|(_, standing)| standing.held_up.as_ref()) {
+                line["held_up"] = json!(reason);
+            }
+            push(&mut lines, &line);
         }
     }
     let view = read_model.newest();
     for topic in topics::PUBLIC {
         let finished = view.position(topic);
-        lines.push_str(&line(log, READ_MODEL, topic, finished, &ends, limit).await?);
+        push(&mut lines, &line(log, READ_MODEL, topic, finished, &ends, limit).await?);
     }
     Ok(lines)
+}
+
+fn push(lines: &mut String, line: &Value) {
+    lines.push_str(&line.to_string());
+    lines.push('\n');
 }
 
 async fn line(
@@ -58,17 +72,16 @@ async fn line(
     finished: Position,
     ends: &Positions,
     limit: usize,
-) -> Result<String, LogError> {
+) -> Result<Value, LogError> {
     let (behind, more) = count(log, topic, finished, limit).await?;
-    let line = json!({
+    Ok(json!({
         "subscriber": name,
         "topic": topic.name(),
         "finished": finished.last().to_string(),
         "end": ends.of(topic).last().to_string(),
         "behind": behind,
         "more": more,
-    });
-    Ok(format!("{line}\n"))
+    }))
 }
 
 /// How many entries there are behind a position, up to a limit, and whether there are more.

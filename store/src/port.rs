@@ -7,8 +7,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::{
-    Action, Batch, Blob, BlobParts, CursorName, EntitySnapshot, Entry, EntryId, LogError, Outcome,
-    Position, Positions, Topic,
+    Action, Batch, Blob, BlobParts, CursorName, EntitySnapshot, Entry, EntryId, LogError, Loss,
+    Outcome, Position, Positions, Topic,
 };
 
 /// A future that any thread may run.
@@ -92,6 +92,28 @@ pub trait EventLog: Send + Sync + 'static {
         name: CursorName,
         topic: Topic,
     ) -> BoxFuture<'_, Result<Option<Position>, LogError>>;
+
+    /// The same as it was saved, whether or not the log still holds the events at which it stands.
+    fn cursor_as_saved(
+        &self,
+        name: CursorName,
+        topic: Topic,
+    ) -> BoxFuture<'_, Result<Option<Position>, LogError>> {
+        self.cursor(name, topic)
+    }
+
+    /// Waits until entries that this process had seen are found lost; for ever where none can be.
+    ///
+    /// From then on every call fails with [`LogError::Lost`].
+    fn lost(&self) -> BoxFuture<'_, LogError> {
+        Box::pin(std::future::pending())
+    }
+
+    /// Goes on with what the log still holds, and gives what was lost: to be called when all that was
+    /// made of the log in this process (entities, projections) is gone, and before it is made anew.
+    fn accept_losses(&self) -> Option<Arc<[Loss]>> {
+        None
+    }
 
     /// The snapshot of that entity that was saved last, or `None` where none was.
     fn snapshot(

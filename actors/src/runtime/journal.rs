@@ -3,9 +3,13 @@
 //! What arrives while a write is in flight waits and goes out as the next batch, so that any
 //! number of commands share one wait for the disk or the network. Transactions are written in the
 //! order in which they were handed over.
+//!
+//! A log on a server may turn out to have lost what it had acknowledged. Then all that was made of it
+//! in memory knows more than the log, and must be made anew; so the journal, on which all of it is
+//! built, fails, and accepts the losses in its next incarnation.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ordershop_store::{
     Batch, CursorName, EntitySnapshot, EventLog, LogError, Outcome, Position, Topic, Transaction,
@@ -104,11 +108,17 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// The journal of that log, as a child for a supervisor, and the handle through which it is used.
+    /// The journal of that log, on which all else that uses the log is built, as a child for a supervisor, and the handle through which it is used.
     pub fn child(log: Arc<dyn EventLog>, cell: CellBuilder<Self>) -> (JournalHandle, ChildSpec) {
+        let losses = Losses::default();
+        let noted = losses.clone();
         let (handle, spec) = cell.capacity(JOURNAL_CAPACITY).factory(move |_| {
-            let log = Arc::clone(&log);
+            let (log, losses) = (Arc::clone(&log), noted.clone());
             async move {
+                // What was built on the incarnation before is down.
+                if let Some(lost) = log.accept_losses() {
+                    losses.note(LogError::Lost(lost));
+                }
                 // A log that takes no more appends takes this one neither.
                 log.append(Batch::default()).await.map_err(Failure::new)?;
                 Ok(Self {
@@ -122,7 +132,7 @@ impl Journal {
                 })
             }
         });
-        (JournalHandle(handle), spec)
+        (JournalHandle { handle, losses }, spec)
     }
 
     /// Sends the next batch, unless enough are in flight or nothing waits.
@@ -194,7 +204,30 @@ impl Journal {
     }
 }
 
-impl Process for Journal {}
+impl Process for Journal {
+    fn started(&mut self, ctx: &mut Context<'_, Self>) -> Result<(), Failure> {
+        let log = Arc::clone(&self.log);
+        ctx.spawn(async move { log.lost().await }, |_, error, _| Err(Failure::new(error)));
+        Ok(())
+    }
+}
+
+/// What the log was found to have lost while this process runs; clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Losses(Arc<Mutex<Option<(u64, LogError)>>>);
+
+impl Losses {
+    fn note(&self, error: LogError) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = noted.as_ref().map_or(0, |(count, _)| *count);
+        *noted = Some((count + 1, error));
+    }
+
+    /// How often that was, and what it was last.
+    pub(super) fn last(&self) -> Option<(u64, LogError)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 impl Receive<Append> for Journal {
     fn receive(
@@ -244,9 +277,22 @@ impl Receive<SaveSnapshot> for Journal {
 
 /// The way to the journal.
 #[derive(Clone)]
-pub struct JournalHandle(Handle<Journal>);
+pub struct JournalHandle {
+    handle: Handle<Journal>,
+    losses: Losses,
+}
 
 impl JournalHandle {
+    /// How often the log was found to have lost entries while this process runs.
+    pub fn losses(&self) -> u64 {
+        self.losses.last().map_or(0, |(count, _)| count)
+    }
+
+    /// The same, with what was lost last.
+    pub(super) fn last_loss(&self) -> Option<(u64, LogError)> {
+        self.losses.last()
+    }
+
     /// Hands a transaction over, at once: what is handed over later is written later. The future
     /// gives the outcome when it is durable.
     pub fn append(
@@ -254,8 +300,8 @@ impl JournalHandle {
         transaction: Transaction,
     ) -> impl Future<Output = Result<Outcome, AppendError>> + Send + use<> {
         let (answer, outcome) = oneshot::channel();
-        let accepted = if self.0.is_running() {
-            self.0.tell(Append { transaction, answer }).map_err(|_| AppendError::Overloaded)
+        let accepted = if self.handle.is_running() {
+            self.handle.tell(Append { transaction, answer }).map_err(|_| AppendError::Overloaded)
         } else {
             Err(AppendError::Down)
         };
@@ -267,7 +313,8 @@ impl JournalHandle {
 
     /// Hands a snapshot over. Nobody is told whether it was saved: the entity's events are.
     pub fn save_snapshot(&self, topic: Topic, entity_id: Uuid, snapshot: EntitySnapshot) {
-        if self.0.is_running() && self.0.tell(SaveSnapshot { topic, entity_id, snapshot }).is_err()
+        if self.handle.is_running()
+            && self.handle.tell(SaveSnapshot { topic, entity_id, snapshot }).is_err()
         {
             tracing::debug!(%topic, %entity_id, "no snapshot was saved, the journal is busy");
         }
@@ -280,10 +327,10 @@ impl JournalHandle {
         topic: Topic,
         position: Position,
     ) -> Result<(), AppendError> {
-        if !self.0.is_running() {
+        if !self.handle.is_running() {
             return Err(AppendError::Down);
         }
         let save = SaveCursor { name, topic, position };
-        self.0.ask(save).await.map_err(|_| AppendError::Lost)?
+        self.handle.ask(save).await.map_err(|_| AppendError::Lost)?
     }
 }

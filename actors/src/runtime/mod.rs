@@ -30,5 +30,6 @@ pub use reader::{Reader, ReaderHandle};
 pub use replay::{KEYS_CLAIMED, ReplayError, Replayed, replay, replay_whole};
 pub use subscription::{
     BeginFuture, Handler, HandlerError, HandlerFuture, MAX_RETRIED, Resolve, ResolveError,
-    Resolved, Save, Standing, Start, SubscriberHandle, Subscription, SubscriptionOptions,
+    Resolved, ResumeError, Save, Standing, Start, SubscriberHandle, Subscription,
+    SubscriptionOptions,
 };

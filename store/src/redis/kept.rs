@@ -54,16 +54,16 @@ fn decode_snapshot(bytes: &[u8]) -> Option<EntitySnapshot> {
     })
 }
 
-/// The cursor of that name; an error where the log no longer holds the events at which it stands.
-pub(super) async fn cursor(
+/// The cursor of that name as it was saved, and the events at which it stood then.
+pub(super) async fn saved_cursor(
     inner: &Inner,
-    name: CursorName,
+    name: &str,
     topic: Topic,
-) -> Result<Option<Position>, LogError> {
+) -> Result<Option<(Position, Vec<Loss>)>, LogError> {
     inner.known(topic)?;
     let mut get = Pipeline::new();
-    get.cmd("HGET").arg(cursors_key(topic)).arg(&*name);
-    get.cmd("HGET").arg(digests_key(topic)).arg(&*name);
+    get.cmd("HGET").arg(cursors_key(topic)).arg(name);
+    get.cmd("HGET").arg(digests_key(topic)).arg(name);
     let values = inner.commands.ask(Request::Several(&get)).await?;
     let values = values.into_iter().map(refuse).collect::<Result<Vec<_>, _>>()?;
     let [position, digests] = &values[..] else {
@@ -83,6 +83,18 @@ pub(super) async fn cursor(
             Some(Loss { topic, action, id, event_id })
         })
         .collect();
+    Ok(Some((position, stood_at)))
+}
+
+/// The cursor of that name; an error where the log no longer holds the events at which it stands.
+pub(super) async fn cursor(
+    inner: &Inner,
+    name: CursorName,
+    topic: Topic,
+) -> Result<Option<Position>, LogError> {
+    let Some((position, stood_at)) = saved_cursor(inner, &name, topic).await? else {
+        return Ok(None);
+    };
     if stood_at.is_empty() {
         return Ok(Some(position));
     }

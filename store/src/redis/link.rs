@@ -245,7 +245,9 @@ impl Link {
             Err(error) => {
                 let now = Instant::now();
                 if state.away_since.is_none() {
-                    tracing::warn!(%error, "the store is away");
+                    if !matches!(error, LogError::Lost(_)) {
+                        tracing::warn!(%error, "the store is away");
+                    }
                     state.away_since = Some(now);
                 }
                 state.failed = Some((now, error.clone()));

@@ -42,7 +42,7 @@ use self::waiting::Waiting;
 use self::witness::Witness;
 use crate::{
     Action, Batch, Blob, BlobParts, BoxFuture, CursorName, EntitySnapshot, Entry, EntryId,
-    EventLog, LogError, Origin, Outcome, Page, Position, Positions, Topic, UniqueKey,
+    EventLog, LogError, Loss, Origin, Outcome, Page, Position, Positions, Topic, UniqueKey,
 };
 
 /// How many calls are under way at once; more wait for their turn.
@@ -121,12 +121,6 @@ impl Redis {
     /// The entity cache on the same server.
     pub fn cache(&self) -> RedisCache {
         RedisCache::new(Arc::clone(&self.inner))
-    }
-
-    /// Goes on after [`LogError::Lost`]: to be called when all that was made of the log in this
-    /// process (entities, projections) is made anew.
-    pub fn accept_losses(&self) {
-        self.inner.witness.forget();
     }
 
     /// Runs a call to its end, even if whoever asked is gone: a command may already be sent.
@@ -288,6 +282,24 @@ impl EventLog for Redis {
                 move |inner: Arc<Inner>| async move { kept::cursor(&inner, name, topic).await },
             ),
         )
+    }
+
+    fn cursor_as_saved(
+        &self,
+        name: CursorName,
+        topic: Topic,
+    ) -> BoxFuture<'_, Result<Option<Position>, LogError>> {
+        Box::pin(self.run(move |inner: Arc<Inner>| async move {
+            Ok(kept::saved_cursor(&inner, &name, topic).await?.map(|(position, _)| position))
+        }))
+    }
+
+    fn lost(&self) -> BoxFuture<'_, LogError> {
+        Box::pin(self.inner.witness.until_lost())
+    }
+
+    fn accept_losses(&self) -> Option<Arc<[Loss]>> {
+        self.inner.witness.forget()
     }
 
     fn snapshot(

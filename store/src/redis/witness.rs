@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError, Value};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::fields::event_id_of;
@@ -22,7 +23,7 @@ const REMEMBERED: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Witness {
     seen: Mutex<HashMap<Topic, Seen>>,
-    lost: Mutex<Option<Arc<[Loss]>>>,
+    lost: watch::Sender<Option<Arc<[Loss]>>>,
 }
 
 #[derive(Debug, Default)]
@@ -58,16 +59,26 @@ impl Witness {
     /// Fails once entries were found lost: until the log is opened anew, what is in memory here
     /// does not fit it.
     pub(super) fn check(&self) -> Result<(), LogError> {
-        match &*lock(&self.lost) {
+        match &*self.lost.borrow() {
             None => Ok(()),
             Some(lost) => Err(LogError::Lost(Arc::clone(lost))),
         }
     }
 
-    /// Forgets all that was seen and lost.
-    pub(super) fn forget(&self) {
+    /// Waits until entries are found lost.
+    pub(super) async fn until_lost(&self) -> LogError {
+        let mut lost = self.lost.subscribe();
+        match lost.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(lost)) => LogError::Lost(Arc::clone(lost)),
+            // The sender is this witness itself.
+            Ok(None) | Err(_) => LogError::Closed,
+        }
+    }
+
+    /// Forgets all that was seen and lost; gives what was lost.
+    pub(super) fn forget(&self) -> Option<Arc<[Loss]>> {
         lock(&self.seen).clear();
-        *lock(&self.lost) = None;
+        self.lost.send_replace(None)
     }
 
     /// Asks a new connection for what was seen.
@@ -100,7 +111,7 @@ impl Witness {
         let lost: Arc<[Loss]> = lost.into();
         let error = LogError::Lost(Arc::clone(&lost));
         tracing::error!(%error, "the store does not hold what it had acknowledged");
-        *lock(&self.lost) = Some(lost);
+        self.lost.send_replace(Some(lost));
         Err(error)
     }
 }

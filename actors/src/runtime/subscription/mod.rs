@@ -3,9 +3,13 @@
 //!
 //! The cursor moves when the handler has finished, never before; so after a crash some entries
 //! come again, and none is missed. Handlers are therefore idempotent.
+//!
+//! When the log has lost entries, a subscription with a cursor stands still until an operator has it go
+//! on; one that is held in memory begins anew.
 
 mod attempt;
 mod delivery;
+mod halt;
 mod handler;
 mod memory;
 mod operator;
@@ -23,6 +27,7 @@ use ordershop_supervisors::{
 };
 use tokio::sync::oneshot;
 
+use self::halt::Past;
 use self::memory::Suspects;
 use self::operator::Waiting;
 use self::standing::Shown;
@@ -32,6 +37,7 @@ use super::quarantine::Ledger;
 use super::reader::{Deliver, Delivery, Subscribe};
 use super::{AppendError, JournalHandle, ReaderHandle};
 
+pub use self::halt::ResumeError;
 pub use self::handler::{BeginFuture, Handler, HandlerError, HandlerFuture, Save};
 pub use self::operator::{MAX_RETRIED, Resolve, ResolveError, Resolved, SubscriberHandle};
 pub use self::standing::Standing;
@@ -79,6 +85,9 @@ pub struct Subscription<H: Handler> {
     make: Make<H>,
     handler: H,
     shown: Shown,
+    past: Past,
+    /// Whether it stands still until an operator has it go on.
+    halted: bool,
     /// What is set aside; `None` for what is held in memory.
     ledger: Option<Ledger>,
     /// The delivery in hand, of one with a cursor.
@@ -109,9 +118,9 @@ impl<H: Handler> Subscription<H> {
         handler: impl Fn() -> H + Send + Sync + 'static,
     ) -> (SubscriberHandle, ChildSpec) {
         let (make, shown): (Make<H>, _) = (Arc::new(handler), Shown::default());
-        let (name, seen) = (Arc::clone(&options.name), shown.clone());
+        let (name, seen, past) = (Arc::clone(&options.name), shown.clone(), Past::default());
         let (handle, spec) = cell.capacity(SUBSCRIPTION_CAPACITY).factory(move |birth| {
-            let (make, shown) = (Arc::clone(&make), shown.clone());
+            let (make, shown, past) = (Arc::clone(&make), shown.clone(), past.clone());
             let (log, reader, journal) = (Arc::clone(&log), reader.clone(), journal.clone());
             let options = options.clone();
             async move {
@@ -125,15 +134,27 @@ impl<H: Handler> Subscription<H> {
                 };
                 let set_aside = ledger.as_ref().map_or(0, |l| l.state().entries().len());
                 shown.set_aside(set_aside);
-                let (handler, from) = begin_anew(
-                    birth.handle,
-                    birth.incarnation,
-                    make(),
-                    Arc::clone(&log),
-                    reader.clone(),
-                    options.clone(),
-                )
-                .await?;
+                let halted = match options.start {
+                    Start::Beginning => None,
+                    Start::Cursor => halt::reason(log.as_ref(), &journal, &options, &past).await?,
+                };
+                let (handler, from) = if let Some(reason) = &halted {
+                    shown.held_up(reason);
+                    tracing::error!(subscriber = %options.name, reason, "stands still");
+                    (make(), Positions::default())
+                } else {
+                    let begun = begin_anew(
+                        birth.handle,
+                        birth.incarnation,
+                        make(),
+                        Arc::clone(&log),
+                        reader.clone(),
+                        options.clone(),
+                    )
+                    .await?;
+                    past.finished(&begun.1);
+                    begun
+                };
                 let (finished, saved) = (from.clone(), from);
                 Ok(Self {
                     options,
@@ -143,6 +164,8 @@ impl<H: Handler> Subscription<H> {
                     make,
                     handler,
                     shown,
+                    past,
+                    halted: halted.is_some(),
                     ledger,
                     work: None,
                     busy: false,
@@ -169,6 +192,7 @@ impl<H: Handler> Subscription<H> {
         for entry in entries {
             self.finished.finish(entry);
         }
+        self.past.finished(&self.finished);
         // A reader that is gone has nobody to tell.
         let _gone = finished.send(());
         self.save_soon(ctx);

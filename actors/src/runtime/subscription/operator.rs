@@ -10,6 +10,7 @@ use ordershop_supervisors::{AskError, Context, Failure, Handle, Message, Receive
 use uuid::Uuid;
 
 use super::attempt::{Entries, Trouble, attempt};
+use super::halt::{Resume, ResumeError};
 use super::standing::{Shown, Standing};
 use super::{Handler, Subscription};
 use crate::runtime::fault::crash_point;
@@ -95,6 +96,7 @@ impl ResolveError {
     }
 }
 
+type ResumeFuture = Pin<Box<dyn Future<Output = Result<bool, ResumeError>> + Send>>;
 type ResolveFuture = Pin<Box<dyn Future<Output = Result<Resolved, ResolveError>> + Send>>;
 
 /// The way to a subscriber.
@@ -103,6 +105,7 @@ pub struct SubscriberHandle {
     name: Arc<str>,
     shown: Shown,
     order: Arc<dyn Fn(Order) -> ResolveFuture + Send + Sync>,
+    resume: Arc<dyn Fn() -> ResumeFuture + Send + Sync>,
 }
 
 impl SubscriberHandle {
@@ -111,6 +114,14 @@ impl SubscriberHandle {
         shown: Shown,
         handle: Handle<Subscription<H>>,
     ) -> Self {
+        let resumed = handle.clone();
+        let resume = move || -> ResumeFuture {
+            let handle = resumed.clone();
+            Box::pin(async move {
+                let answer = handle.try_ask(Resume).await;
+                answer.unwrap_or_else(|error| Err(ResumeError::new(error)))
+            })
+        };
         let order = move |order| -> ResolveFuture {
             let handle = handle.clone();
             Box::pin(async move {
@@ -121,7 +132,7 @@ impl SubscriberHandle {
                 }
             })
         };
-        Self { name, shown, order: Arc::new(order) }
+        Self { name, shown, order: Arc::new(order), resume: Arc::new(resume) }
     }
 
     /// Its name.
@@ -132,6 +143,11 @@ impl SubscriberHandle {
     /// How it stands.
     pub fn standing(&self) -> Standing {
         self.shown.standing()
+    }
+
+    /// Has it go on, if it stands still because the log has lost entries; false where it does not.
+    pub async fn resume(&self) -> Result<bool, ResumeError> {
+        (self.resume)().await
     }
 
     /// Resolves what it has set aside of an entity; every release is durable.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ordershop_domain::{Aggregate, Intent, IntentEvent, Ticket};
-use ordershop_store::{Action, CursorName, EntryId, EventLog, Position};
+use ordershop_store::{Action, CursorName, EntryId, EventLog, LogError, Position};
 use ordershop_supervisors::{CellBuilder, ChildSpec, Context, Failure, Process};
 use uuid::Uuid;
 
@@ -51,8 +51,12 @@ impl IntentKeeper {
             let (log, journal) = (Arc::clone(&log), journal.clone());
             let (sagas, open_intents) = (sagas.clone(), open_intents.clone());
             async move {
-                let cursor = log.cursor(CursorName::from(CURSOR), topics::ORDER).await;
-                let saved = cursor.map_err(Failure::new)?.unwrap_or_default().of(Action::Internal);
+                let saved = match log.cursor(CursorName::from(CURSOR), topics::ORDER).await {
+                    Ok(cursor) => cursor.unwrap_or_default().of(Action::Internal),
+                    // What it stood for is gone, so all intents are looked at.
+                    Err(LogError::Lost(_)) => EntryId::ZERO,
+                    Err(error) => return Err(Failure::new(error)),
+                };
                 let (unfinished, end) = unfinished(log.as_ref(), saved).await?;
                 for (intent_id, ticket) in &unfinished {
                     open_intents.opened(*intent_id, *ticket);

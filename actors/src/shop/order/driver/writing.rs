@@ -231,8 +231,12 @@ impl SagaDriver {
                 driver.finish(SagaResult::Rejected(RejectReason::Abandoned), ctx);
                 Ok(())
             }
-            // It came after all: the next incarnation finds it.
-            Ok(Err(refusal)) => Err(Failure::new(refusal)),
+            // It came after all: whoever waited for it is told how it ends.
+            Ok(Err(_)) => {
+                driver.saga = None;
+                driver.resume(ctx);
+                Ok(())
+            }
             // Nothing else can be done until it is shut.
             Err(_) => {
                 ctx.after(MAX_RETRY_DELAY, |driver, ctx| {
