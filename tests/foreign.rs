@@ -111,7 +111,7 @@ fn a_customer_added_by_hand_is_shown_mailed_cached_and_changed() {
     assert_eq!(mails[0].event_id, event);
     assert!(mails[0].body.starts_with("Dear Ada,"), "{}", mails[0].body);
     let key = format!("customer_entity:{}", id(1));
-    let expected = ["id", &id(1), "name", "Ada", "email", "ada@example.org"].map(str::to_owned);
+    let expected = ["email", "ada@example.org", "id", &id(1), "name", "Ada"].map(str::to_owned);
     eventually("the cached customer", || {
         let cached = shared.cached(&key);
         if cached == expected { Ok(()) } else { Err(format!("{cached:?}")) }
