@@ -142,6 +142,10 @@ impl<P: Process> Resident for Shared<P> {
             self.report(Event::Gone);
         }
     }
+
+    fn kill(&self, name: Option<&str>) -> bool {
+        name.is_none() && self.mailbox.kill()
+    }
 }
 
 impl<P: Process> Drop for CellChild<P> {

@@ -36,6 +36,8 @@ enum Stage {
     Open,
     /// The children are told to stop; asks wait.
     Stopping,
+    /// The children are killed, by an order from outside; asks wait.
+    Dying,
     /// Asks are refused until the next start.
     Retired,
     /// Asks are refused.
@@ -281,16 +283,21 @@ where
 
     /// Reports the end of a stop, if there is one and nobody has yet.
     fn end_stop(&self) {
-        let ended = self.stage.send_if_modified(|stage| {
-            let stopping = *stage == Stage::Stopping;
-            if stopping {
+        let mut ended = None;
+        self.stage.send_if_modified(|stage| {
+            ended = match *stage {
+                Stage::Stopping => Some(ExitReason::Shutdown),
+                Stage::Dying => Some(ExitReason::Killed),
+                Stage::Down | Stage::Open | Stage::Retired | Stage::Closed => None,
+            };
+            if ended.is_some() {
                 *stage = Stage::Down;
             }
-            stopping
+            ended.is_some()
         });
-        if ended {
+        if let Some(reason) = ended {
             let incarnation = self.incarnation.load(Ordering::SeqCst);
-            self.report(Event::Exited { incarnation, reason: ExitReason::Shutdown });
+            self.report(Event::Exited { incarnation, reason });
         }
     }
 
@@ -356,6 +363,26 @@ where
                 self.end_stop();
             }
         }
+    }
+
+    /// Ends all at once, and with them the dynamic supervisor; tells whether it was up.
+    pub(crate) fn kill_all(&self) -> bool {
+        let was_up = self.stage.send_if_modified(|stage| {
+            let open = *stage == Stage::Open;
+            if open {
+                *stage = Stage::Dying;
+            }
+            open
+        });
+        if was_up {
+            for child in self.living() {
+                child.shared().mailbox.say(Word::Kill);
+            }
+            if self.len() == 0 {
+                self.end_stop();
+            }
+        }
+        was_up
     }
 
     pub(crate) fn retire(&self) {

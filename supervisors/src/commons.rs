@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use actix_rt::{Arbiter, ArbiterHandle};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::events::{Bulletin, Lifecycle};
 use crate::names::Names;
@@ -22,6 +22,8 @@ pub(crate) trait Resident: Send + Sync {
     fn lives_at(&self, place: usize) -> bool;
     /// Has callers of those that live there told that nothing will come of it, for good.
     fn give_up(&self, place: usize);
+    /// Ends it at once, or the one of that name, if it is one of these and up.
+    fn kill(&self, name: Option<&str>) -> bool;
 }
 
 /// A path, and who is to be found there.
@@ -37,6 +39,7 @@ pub(crate) struct Commons {
     state: watch::Sender<State>,
     root: mpsc::UnboundedSender<Notice>,
     residents: Mutex<Vec<Address>>,
+    supervisors: Mutex<Vec<(Arc<str>, mpsc::WeakUnboundedSender<Notice>)>>,
     threads: Mutex<Threads>,
 }
 
@@ -74,6 +77,7 @@ impl Commons {
             state,
             root,
             residents: Mutex::default(),
+            supervisors: Mutex::default(),
             threads: Mutex::default(),
         }
     }
@@ -84,6 +88,30 @@ impl Commons {
 
     pub(crate) fn add(&self, path: &Arc<str>, resident: Weak<dyn Resident>) {
         locked(&self.residents).push((Arc::clone(path), resident));
+    }
+
+    pub(crate) fn add_supervisor(&self, path: &Arc<str>, inbox: &mpsc::UnboundedSender<Notice>) {
+        locked(&self.supervisors).push((Arc::clone(path), inbox.downgrade()));
+    }
+
+    /// Ends at once what is up at that path; tells whether there was anything.
+    pub(crate) async fn kill(&self, path: &str) -> bool {
+        let inbox = {
+            let supervisors = locked(&self.supervisors);
+            let found = supervisors.iter().find(|(known, _)| **known == *path);
+            found.and_then(|(_, inbox)| inbox.upgrade())
+        };
+        if let Some(inbox) = inbox {
+            let (answer, answered) = oneshot::channel();
+            // One that is gone, or not up, drops the order unanswered.
+            let _ = inbox.send(Notice::Kill(answer));
+            return answered.await.is_ok();
+        }
+        self.residents().iter().any(|(known, resident)| match path.strip_prefix(&**known) {
+            Some("") => resident.kill(None),
+            Some(below) => below.strip_prefix('/').is_some_and(|name| resident.kill(Some(name))),
+            None => false,
+        })
     }
 
     fn residents(&self) -> Vec<(Arc<str>, Arc<dyn Resident>)> {

@@ -199,6 +199,14 @@ impl StartError {
     }
 }
 
+/// Nothing runs at the path that was named: there is no such thing, or it is down at this moment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path} is not running")]
+pub struct NotRunning {
+    /// The path.
+    pub path: String,
+}
+
 /// Why a supervisor gave up.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{path} gave up: too many restarts, the last because {child} {reason}")]

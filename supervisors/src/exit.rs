@@ -14,8 +14,8 @@ pub enum ExitReason {
     Normal,
     /// Its supervisor told it to stop.
     Shutdown,
-    /// It was dropped without being asked: its shutdown time was over, it was to be killed, or
-    /// its arbiter went away.
+    /// It was dropped without being asked: its shutdown time was over, it was to be killed, its
+    /// arbiter went away, or somebody [wanted it so](crate::Tree::kill).
     Killed,
     /// It blocked its thread for too long, so that the thread was abandoned with it.
     Blocked,

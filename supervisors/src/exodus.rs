@@ -90,4 +90,13 @@ where
             child.shared().report(Event::Gone);
         }
     }
+
+    fn kill(&self, name: Option<&str>) -> bool {
+        let Some(name) = name else { return self.kill_all() };
+        let found = self.slots.iter().find_map(|slot| match slot.value() {
+            Slot::Living { handle, .. } if handle.name() == name => Some(handle.clone()),
+            Slot::Living { .. } | Slot::CoolingDown { .. } => None,
+        });
+        found.is_some_and(|child| child.shared().mailbox.kill())
+    }
 }

@@ -56,6 +56,7 @@
 //!   [`Handle::try_ask`] for the answer only. A mailbox is bounded; `capacity(usize::MAX)` is not.
 //! - Looking on: [`Tree::view`] for what is there, [`Tree::events`] for what happens,
 //!   [`Tree::names`] from a path to a handle, [`Handle::monitor`] for an exit.
+//! - Its operator: [`Tree::kill`] has whatever stands at a path fail, in drills and when it is stuck.
 //! - Tests: the feature `testing` brings the module `testing`.
 //!
 //! | module | what it holds |
@@ -169,7 +170,8 @@ pub use dynamic::{
     DEFAULT_COOL_DOWN, DEFAULT_MAX_CHILDREN, DynamicBuilder, DynamicHandle, dynamic,
 };
 pub use error::{
-    AskError, AskFailure, SendError, SpecError, StartError, TooManyBlocked, TooManyRestarts,
+    AskError, AskFailure, NotRunning, SendError, SpecError, StartError, TooManyBlocked,
+    TooManyRestarts,
 };
 pub use events::{EVENTS_KEPT, Events, Heard, Lifecycle, LifecycleEvent};
 pub use exit::{ExitReason, Lost};

@@ -246,6 +246,21 @@ impl<P: Process> Mailbox<P> {
         }
     }
 
+    /// Has the incarnation that is up end at once; tells whether one is.
+    pub(crate) fn kill(&self) -> bool {
+        let mut inner = self.lock();
+        if inner.status != Status::Up {
+            return false;
+        }
+        inner.word = Word::Kill.after(inner.word);
+        let waker = inner.waker.take();
+        drop(inner);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
     /// The cell has come to its arbiter; tells whether it still has the place.
     pub(crate) fn arrive(&self, epoch: u32, pulse: &Arc<Pulse>) -> bool {
         let mut inner = self.lock();

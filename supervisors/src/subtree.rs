@@ -28,6 +28,8 @@ pub(crate) enum Notice {
     },
     /// Somebody wants to know how its children are.
     Look(oneshot::Sender<Report>),
+    /// Somebody wants it to fail; answered if it is up.
+    Kill(oneshot::Sender<()>),
 }
 
 /// What a supervisor is told by its own.
@@ -56,6 +58,7 @@ pub(crate) fn launch(
     parent: Box<dyn Watch>,
     commons: &Arc<Commons>,
 ) -> SupervisorChild {
+    commons.add_supervisor(path, &inbox);
     let mut slots = Vec::with_capacity(spec.children.len());
     for (index, ChildSpec(kind)) in spec.children.into_iter().enumerate() {
         let ear = Box::new(Ear { child: index, inbox: inbox.clone() });

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::census::Counted;
@@ -152,6 +152,7 @@ impl Supervisor {
                 }
                 Some(Notice::Order(Order::Abandon { place })) => self.abandon(place).await,
                 Some(Notice::Report { child, event }) => self.hear(child, event).await,
+                Some(Notice::Kill(asker)) => self.die(asker).await,
                 Some(Notice::Look(asker)) => {
                     // Who asked may have given up.
                     let _ = asker.send(self.look());
@@ -394,6 +395,16 @@ impl Supervisor {
                 let reason = if blocks { ExitReason::Blocked } else { ExitReason::Killed };
                 self.child_exited(index, incarnation, reason).await;
             }
+        }
+    }
+
+    /// Fails because somebody wants it to, but not on its way up or down.
+    async fn die(&mut self, asker: oneshot::Sender<()>) {
+        if self.phase == Phase::Running {
+            // Who asked may have given up.
+            let _ = asker.send(());
+            self.stop_from(0).await;
+            self.exit(ExitReason::Killed);
         }
     }
 

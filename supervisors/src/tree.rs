@@ -12,7 +12,7 @@ use crate::names::Names;
 use crate::panic;
 use crate::subtree::{self, SupervisorChild};
 use crate::watchdog::{Patrol, Watchdog};
-use crate::{ExitReason, StartError, SupervisorSpec, TreeView};
+use crate::{ExitReason, NotRunning, StartError, SupervisorSpec, TreeView};
 
 /// A running tree of supervisors.
 ///
@@ -130,6 +130,22 @@ impl Tree {
         let mut state = self.state.clone();
         // An error says that the supervisor is gone, which is what was wanted.
         let _ = state.wait_for(|state| state.gone).await;
+    }
+
+    /// Ends what is up at that path at once, as Erlang's `exit(Pid, kill)` does: a process, a
+    /// supervisor with all below it, a dynamic supervisor, or one child of that by its label.
+    ///
+    /// It is an operator's order, and a fault on cue for drills, in any build. It is no stop: to
+    /// whoever supervises it, it is an [`ExitReason::Killed`] like any other failure, which counts
+    /// against the intensity and is answered by a restart, if that is what the specification says. A
+    /// process is dropped where it waits next; its asks in flight end with that reason, what is
+    /// queued stays for the next incarnation. A supervisor stops its children in order first. The
+    /// root has nobody above it: with it the tree ends.
+    ///
+    /// `Ok` says that it was told; what comes of it is in the [events](Tree::events).
+    pub async fn kill(&self, path: &str) -> Result<(), NotRunning> {
+        let was_up = self.commons.kill(path).await;
+        if was_up { Ok(()) } else { Err(NotRunning { path: path.to_owned() }) }
     }
 
     /// A way to look at the tree while it runs.
