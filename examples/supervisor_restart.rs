@@ -198,7 +198,7 @@ async fn dynamic(stage: &mut Stage) -> Outcome<()> {
 async fn escalation(stage: &mut Stage) -> Outcome<()> {
     stage.title(
         "escalation: a crashes three times, and its supervisor bears two",
-        "To restart a alone does not help: low gives up, and the one above restarts it.",
+        "Restarting a alone is no help: low gives up, and is restarted as a whole.",
     );
     let (low, a) = with_child(supervisor("low", Strategy::OneForOne), "a", |cell| cell);
     let (low, _b) = with_child(low, "b", |cell| cell);

@@ -68,3 +68,19 @@ fn supervisor_restart_shows_each_strategy() {
     assert_told(&told, &expected);
     assert_eq!(run("supervisor_restart"), told, "it is the same in every run");
 }
+
+#[test]
+fn embedded_runtime_keeps_what_tokio_tasks_did_through_a_crash_and_a_stop() {
+    let told = run("embedded_runtime");
+    let expected = [
+        "120 tasks deposit 5 cents each: 600 cents, durable",
+        "withdraw 601: there are only 600 cents in it",
+        "share among 0: its process panicked: attempt to divide by zero",
+        "Alice is back with 600 cents",
+        "bank/accounts/1 started as incarnation 2",
+        "Alice has 129 events; a snapshot every 50 or so spares most of them:",
+        "share among 7: 1 cents are left",
+        "Everything went as the lesson says.",
+    ];
+    assert_told(&told, &expected);
+}
