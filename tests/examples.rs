@@ -84,3 +84,21 @@ fn embedded_runtime_keeps_what_tokio_tasks_did_through_a_crash_and_a_stop() {
     ];
     assert_told(&told, &expected);
 }
+
+#[test]
+fn http_adapter_answers_500_for_a_panic_and_serves_the_next_request() {
+    let told = run("http_adapter");
+    let expected = [
+        "POST /accounts/7/deposit/100  200 100",
+        "POST /accounts/7/withdraw/101  409 there are only 100 cents in it",
+        "POST /accounts/7/share/0  500 its process panicked: attempt to divide by zero",
+        "GET /accounts/7  200 100",
+        "GET /accounts/8  200 0",
+        "the adapter is killed",
+        "GET /accounts/7  200 100",
+        "bank/accounts/7  no. 2 panicked: attempt to divide by zero",
+        "bank/http        no. 2 killed",
+        "Everything went as the lesson says.",
+    ];
+    assert_told(&told, &expected);
+}
