@@ -39,6 +39,7 @@ pub fn cell<P: Process>(name: impl Into<String>) -> CellBuilder<P> {
         arbiter: None,
         restart: Restart::default(),
         significant: false,
+        patience: None,
         timing: Timing::default(),
         process: PhantomData,
     }
@@ -52,6 +53,7 @@ pub struct CellBuilder<P: Process> {
     arbiter: Option<ArbiterHandle>,
     restart: Restart,
     significant: bool,
+    patience: Option<Duration>,
     timing: Timing,
     process: PhantomData<fn() -> P>,
 }
@@ -87,6 +89,16 @@ impl<P: Process> CellBuilder<P> {
         self
     }
 
+    /// Sets how long it may take to stop because a sibling begins anew; as long as for any stop
+    /// otherwise.
+    ///
+    /// For a child that finishes what it has under way when it stops, and needs for that what stands
+    /// before it: while that is down it would wait in vain, and keep it from being started.
+    pub fn patience(mut self, time: Duration) -> Self {
+        self.patience = Some(time);
+        self
+    }
+
     /// Sets how long its factory may take; [`DEFAULT_START_TIMEOUT`] otherwise.
     pub fn start_timeout(mut self, timeout: Duration) -> Self {
         self.timing.start = timeout;
@@ -113,6 +125,7 @@ impl<P: Process> CellBuilder<P> {
             shared,
             restart: self.restart,
             significant: self.significant,
+            patience: self.patience,
             timing: self.timing,
             factory: Arc::new(move |birth| {
                 let factory = factory.lock().unwrap_or_else(PoisonError::into_inner);

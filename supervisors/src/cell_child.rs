@@ -1,6 +1,7 @@
 //! The grip of a supervisor on a cell.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use actix_rt::ArbiterHandle;
 use futures_util::future::LocalBoxFuture;
@@ -24,6 +25,7 @@ pub(crate) struct CellChild<P: Process> {
     pub(crate) shared: Arc<Shared<P>>,
     pub(crate) restart: Restart,
     pub(crate) significant: bool,
+    pub(crate) patience: Option<Duration>,
     pub(crate) timing: Timing,
     pub(crate) factory: SharedFactory<P>,
     /// Where it stands, once it is part of a tree.
@@ -61,6 +63,14 @@ impl<P: Process> Child for CellChild<P> {
 
     fn shutdown(&self) -> Shutdown {
         self.timing.shutdown
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        self.patience
+    }
+
+    fn kill(&self) {
+        self.shared.mailbox.say(Word::Kill);
     }
 
     fn attach(&mut self, path: &Arc<str>, watch: Box<dyn Watch>, commons: &Arc<Commons>) {

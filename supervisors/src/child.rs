@@ -107,12 +107,18 @@ pub(crate) trait Child: Send {
     /// Whether its end may shut its supervisor down.
     fn significant(&self) -> bool;
     fn shutdown(&self) -> Shutdown;
+    /// How long it may take when a sibling begins anew, if that is less.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
     /// Names the ear. Called once, before anything else.
     fn attach(&mut self, path: &Arc<str>, watch: Box<dyn Watch>, commons: &Arc<Commons>);
     /// Begins an incarnation; reports `Started`, or `Exited` if that failed.
     fn start(&self);
     /// Ends the incarnation by its shutdown; reports `Exited` if there was one.
     fn stop(&self);
+    /// Ends the incarnation at once, also one that is stopping; only of those with a patience.
+    fn kill(&self) {}
     /// Has messages sent back until the next start.
     fn retire(&self);
     /// Ends everything.

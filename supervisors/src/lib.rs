@@ -50,7 +50,8 @@
 //!   monitors, links, its own end): [`Context`].
 //! - Its place in a tree: [`cell()`] makes one, [`dynamic()`] makes many by key, on demand;
 //!   [`SupervisorSpec`] holds them together by a [`Strategy`], [`Restart`], [`Shutdown`],
-//!   [`Intensity`], [`Backoff`] and [`AutoShutdown`]; [`Tree::start`] starts it all, or
+//!   [`Intensity`], [`Backoff`] and [`AutoShutdown`], and where it needs one a
+//!   [patience](CellBuilder::patience); [`Tree::start`] starts it all, or
 //!   [`Tree::prepare`] with a [`Watchdog`] and listeners of your own.
 //! - Its callers: [`Handle::tell`] never waits, [`Handle::ask`] waits for room and for the answer,
 //!   [`Handle::try_ask`] for the answer only. A mailbox is bounded; `capacity(usize::MAX)` is not.

@@ -18,19 +18,28 @@ pub(crate) const ABANDON_AFTER: Duration = Duration::from_secs(2);
 impl Supervisor {
     /// Stops the children from that one on, in reverse order.
     pub(crate) async fn stop_from(&mut self, first: usize) {
+        self.stop_those_from(first, false).await;
+    }
+
+    /// The same because a sibling begins anew, which what a child waits for may depend on.
+    pub(crate) async fn stop_soon_from(&mut self, first: usize) {
+        self.stop_those_from(first, true).await;
+    }
+
+    async fn stop_those_from(&mut self, first: usize, soon: bool) {
         for index in (first..self.slots.len()).rev() {
             let was = std::mem::replace(&mut self.slots[index].state, State::Down);
             if matches!(was, State::Starting | State::Up) {
-                self.stop_child(index).await;
+                self.stop_child(index, soon).await;
             }
         }
     }
 
-    async fn stop_child(&mut self, index: usize) {
+    async fn stop_child(&mut self, index: usize, soon: bool) {
         let told_before = self.deferred.iter().find_map(|notice| last_report(notice, index));
         match told_before {
             Some(last) => self.slots[index].gone |= last.gone,
-            None => self.tell_to_stop(index).await,
+            None => self.tell_to_stop(index, soon).await,
         }
         // What else it reported is old news, and must not be taken for news of its next start.
         self.deferred.retain(|notice| {
@@ -39,7 +48,7 @@ impl Supervisor {
         });
     }
 
-    async fn tell_to_stop(&mut self, index: usize) {
+    async fn tell_to_stop(&mut self, index: usize, soon: bool) {
         let Slot { child, path, gone, seen, .. } = &mut self.slots[index];
         child.stop();
         let limit = match child.shutdown() {
@@ -47,8 +56,13 @@ impl Supervisor {
             Shutdown::Kill => Some(Instant::now() + ABANDON_AFTER),
             Shutdown::Infinity => None,
         };
+        let mut patience = child.patience().filter(|_| soon).map(|time| Instant::now() + time);
         loop {
-            let Some(notice) = recv_until(&mut self.notices, limit).await else {
+            let Some(notice) = recv_until(&mut self.notices, patience.or(limit)).await else {
+                if patience.take().is_some() {
+                    child.kill();
+                    continue;
+                }
                 return self.leave_behind(index);
             };
             if let Some(last) = last_report(&notice, index) {

@@ -349,7 +349,7 @@ impl Supervisor {
     async fn restart_from(&mut self, first: usize, failed: usize) -> usize {
         // In the start phase, temporary ones may still have their first start before them.
         let fresh: Vec<bool> = self.slots.iter().map(|slot| !slot.was_tried).collect();
-        self.stop_from(first).await;
+        self.stop_soon_from(first).await;
         let mut begins = failed;
         for (index, slot) in self.slots.iter_mut().enumerate().skip(first).rev() {
             if slot.child.restart() == Restart::Temporary && !fresh[index] {

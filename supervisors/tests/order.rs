@@ -324,3 +324,29 @@ fn one_for_one_leaves_the_others_alone_even_while_one_waits() {
         tree.stop().await;
     });
 }
+
+#[test]
+fn a_child_with_patience_does_not_keep_the_sibling_down_for_which_it_waits() {
+    paused(async {
+        let record = Record::default();
+        let (a, a_spec) = probe("a", &record);
+        let (b, b_spec) = probe_of("b", &record, |builder| {
+            builder.shutdown(Shutdown::Timeout(ms(10_000))).patience(ms(100))
+        });
+        let root = supervisor("root", Strategy::RestForOne).child(a_spec).child(b_spec);
+        let tree = Tree::start(root).await.unwrap();
+        b.ask(Do::Linger(ms(60_000))).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        a.tell(Do::Panic).unwrap();
+        assert_eq!(a.ask(Do::Answer).await.unwrap(), 2);
+        assert!((ms(100)..ms(200)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        assert_eq!(b.ask(Do::Answer).await.unwrap(), 2);
+
+        // For a stop that is no restart it has its whole time.
+        b.ask(Do::Linger(ms(5_000))).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        tree.stop().await;
+        assert!((ms(5_000)..ms(5_100)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        assert!(record.contains("b finished"));
+    });
+}
