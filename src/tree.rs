@@ -41,6 +41,9 @@ use crate::resp::{Endpoint, EndpointFuture, RespServer, RespServerContext, Setup
 const CATCH_UP_TIME: Duration = Duration::from_mins(10);
 /// How long the actors that read the log at their start may take.
 const RECOVERY_TIME: Duration = Duration::from_mins(10);
+/// How long requests under way may take to be answered when a part behind them begins anew: some wait
+/// for that very part.
+const RESTART_PATIENCE: Duration = Duration::from_millis(500);
 /// How long the read model may take to save its view when the shop stops.
 const SAVING_TIME: Duration = Duration::from_secs(30);
 /// How many entries the read model takes at once.
@@ -365,7 +368,8 @@ impl Parts {
             })
         });
         let context = HttpServerContext { listener, limits, gateway, ops };
-        HttpServer::child(context, cell("http").start_timeout(CATCH_UP_TIME))
+        let cell = cell("http").start_timeout(CATCH_UP_TIME).patience(RESTART_PATIENCE);
+        HttpServer::child(context, cell)
     }
 
     fn resp(&self, ground: RespGround, queries: Queries) -> ChildSpec {

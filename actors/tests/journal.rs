@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use ordershop_actors::runtime::{AppendError, EntityOptions, Journal, decide};
 use ordershop_store::{LogError, Transaction};
-use ordershop_supervisors::{Intensity, Strategy, SupervisorSpec, Tree, cell};
+use ordershop_supervisors::{Backoff, Intensity, Strategy, SupervisorSpec, Tree, cell};
 use uuid::Uuid;
 
 use support::held::Held;
@@ -84,5 +84,23 @@ fn a_log_that_failed_ends_the_tree() {
         // Nothing but opening the log again helps, so restarting the journal must come to an end.
         let reason = tree.failed().await;
         assert!(reason.is_abnormal(), "{reason}");
+    });
+}
+
+#[test]
+fn an_append_that_no_journal_has_taken_when_one_ends_is_lost_at_once() {
+    run(async {
+        let ground = Ground::new();
+        let (journal, spec) = Journal::child(ground.port(), cell("journal"));
+        // It does not come back while this waits.
+        let far = 10 * PATIENCE;
+        let backoff = Backoff { initial: far, max: far, jitter: 0.0 };
+        let root = SupervisorSpec::new("root", Strategy::OneForOne).backoff(backoff).child(spec);
+        let tree = Tree::start(root).await.unwrap();
+        tree.kill("root/journal").await.unwrap();
+        // It has not had a turn since, so it is still up, and this is queued behind its end.
+        let outcome = tokio::time::timeout(PATIENCE, journal.append(deposit(1))).await;
+        assert!(matches!(outcome, Ok(Err(AppendError::Lost))), "{outcome:?}");
+        tree.stop().await;
     });
 }

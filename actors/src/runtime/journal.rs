@@ -9,15 +9,17 @@
 //! built, fails, and accepts the losses in its next incarnation.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::{Either, select};
 use ordershop_store::{
     Batch, CursorName, EntitySnapshot, EventLog, LogError, Outcome, Position, Topic, Transaction,
 };
 use ordershop_supervisors::{
     CellBuilder, ChildSpec, Context, Failure, Handle, Message, Process, Receive, ReplyTo,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
 use super::fault::crash_point;
@@ -105,15 +107,25 @@ pub struct Journal {
     in_flight: usize,
     /// Whether the last append failed, so that an outage is told of once.
     failing: bool,
+    /// Told when this incarnation ends.
+    ended: Arc<Notify>,
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.ended.notify_waiters();
+    }
 }
 
 impl Journal {
-    /// The journal of that log, on which all else that uses the log is built, as a child for a supervisor, and the handle through which it is used.
+    /// The journal of that log, on which all else that uses the log is built, as a child for a
+    /// supervisor, and the handle through which it is used.
     pub fn child(log: Arc<dyn EventLog>, cell: CellBuilder<Self>) -> (JournalHandle, ChildSpec) {
         let losses = Losses::default();
-        let noted = losses.clone();
+        let ended = Arc::new(Notify::new());
+        let (noted, told) = (losses.clone(), Arc::clone(&ended));
         let (handle, spec) = cell.capacity(JOURNAL_CAPACITY).factory(move |_| {
-            let (log, losses) = (Arc::clone(&log), noted.clone());
+            let (log, losses, ended) = (Arc::clone(&log), noted.clone(), Arc::clone(&told));
             async move {
                 // What was built on the incarnation before is down.
                 if let Some(lost) = log.accept_losses() {
@@ -129,10 +141,11 @@ impl Journal {
                     snapshots: BTreeMap::new(),
                     in_flight: 0,
                     failing: false,
+                    ended,
                 })
             }
         });
-        (JournalHandle { handle, losses }, spec)
+        (JournalHandle { handle, losses, ended }, spec)
     }
 
     /// Sends the next batch, unless enough are in flight or nothing waits.
@@ -280,6 +293,7 @@ impl Receive<SaveSnapshot> for Journal {
 pub struct JournalHandle {
     handle: Handle<Journal>,
     losses: Losses,
+    ended: Arc<Notify>,
 }
 
 impl JournalHandle {
@@ -294,12 +308,15 @@ impl JournalHandle {
     }
 
     /// Hands a transaction over, at once: what is handed over later is written later. The future
-    /// gives the outcome when it is durable.
+    /// gives the outcome when it is durable, or [`AppendError::Lost`] when the journal ends first: the
+    /// next one may still write it, but whoever waited for that might keep it from being started.
     pub fn append(
         &self,
         transaction: Transaction,
     ) -> impl Future<Output = Result<Outcome, AppendError>> + Send + use<> {
         let (answer, outcome) = oneshot::channel();
+        // Before the look: no end between the two is missed.
+        let ended = Arc::clone(&self.ended).notified_owned();
         let accepted = if self.handle.is_running() {
             self.handle.tell(Append { transaction, answer }).map_err(|_| AppendError::Overloaded)
         } else {
@@ -307,8 +324,16 @@ impl JournalHandle {
         };
         async move {
             accepted?;
-            outcome.await.unwrap_or(Err(AppendError::Lost))
+            match select(outcome, pin!(ended)).await {
+                Either::Left((outcome, _)) => outcome.unwrap_or(Err(AppendError::Lost)),
+                Either::Right(_) => Err(AppendError::Lost),
+            }
         }
+    }
+
+    /// Whether the journal is up at this moment.
+    pub fn is_running(&self) -> bool {
+        self.handle.is_running()
     }
 
     /// Hands a snapshot over. Nobody is told whether it was saved: the entity's events are.

@@ -77,6 +77,7 @@ pub struct SubscriptionOptions {
 type Make<H> = Arc<dyn Fn() -> H + Send + Sync>;
 
 /// The process of a subscription.
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others are")]
 pub struct Subscription<H: Handler> {
     options: SubscriptionOptions,
     log: Arc<dyn EventLog>,

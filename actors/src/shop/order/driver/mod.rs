@@ -220,9 +220,7 @@ impl SagaDriver {
             StockAnswer::Again { reason, away: true } => {
                 self.wait_for_what_is_away(step, tries, &reason, ctx)
             }
-            StockAnswer::Again { reason, away: false } => {
-                Self::try_again(step, tries, &reason, ctx)
-            }
+            StockAnswer::Again { reason, away: false } => self.try_again(step, tries, &reason, ctx),
         }
     }
 
@@ -239,7 +237,7 @@ impl SagaDriver {
             let unknown = format!("what becomes of it is decided later: {reason}");
             reply.send(Err(CommandError::OutcomeUnknown(unknown)));
         }
-        Self::try_again(step, tries.min(TRIES_WHILE_AWAY), reason, ctx)
+        self.try_again(step, tries.min(TRIES_WHILE_AWAY), reason, ctx)
     }
 
     fn saw(&mut self, topic: Topic, position: Option<EntryId>) {
@@ -250,12 +248,15 @@ impl SagaDriver {
     }
 
     fn try_again(
+        &self,
         step: Step,
         tries: u32,
         reason: &str,
         ctx: &mut Context<'_, Self>,
     ) -> Result<(), Failure> {
-        if tries >= MAX_TRIES {
+        // Without the journal nothing can be done, and whatever restarts it stops this driver first. To
+        // hold on would keep its client waiting, and the server that waits for its clients.
+        if tries >= MAX_TRIES || !self.context.journal.is_running() {
             return Err(Failure::new(format!("cannot do {step:?}: {reason}")));
         }
         let delay = FIRST_RETRY_DELAY * 2_u32.saturating_pow((tries - 1).min(16));

@@ -131,7 +131,7 @@ impl SagaDriver {
                 Err(error) if error.passes() => {
                     return driver.wait_for_what_is_away(step, tries, &error.to_string(), ctx);
                 }
-                Err(error) => return Self::try_again(step, tries, &error.to_string(), ctx),
+                Err(error) => return driver.try_again(step, tries, &error.to_string(), ctx),
             };
             let first = driver.intent.first_position;
             driver.saw(topics::ORDER, driver.intent.last_position);
@@ -144,7 +144,7 @@ impl SagaDriver {
                     driver.context.open_intents.opened(id, ticket(first));
                     Input::Opened { ticket: ticket(first) }
                 }
-                _ => return Self::try_again(step, tries, "nothing is decided yet", ctx),
+                _ => return driver.try_again(step, tries, "nothing is decided yet", ctx),
             };
             driver.advance(input, ctx);
             Ok(())
