@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit::Exit;
 use crate::settings::{self, Settings, SettingsLayer};
-use crate::{logging, ops, serve};
+use crate::{demo, logging, ops, serve};
 
 /// An order shop run by event-sourced, supervised actors.
 ///
@@ -35,6 +35,9 @@ enum Command {
     Config,
     #[command(flatten)]
     Ask(ops::Ask),
+    /// Watch the shop keep its promises, on a temporary folder
+    #[command(subcommand)]
+    Demo(demo::Demo),
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +61,7 @@ pub fn run() -> ExitCode {
         Some(Command::Serve(args)) => shop(args),
         Some(Command::Config) => print(&Settings::template()),
         Some(Command::Ask(ask)) => ops::run(&ask),
+        Some(Command::Demo(demo)) => demo::run(&demo),
     };
     match done {
         Ok(()) | Err(Exit::Unheard) => ExitCode::SUCCESS,

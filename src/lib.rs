@@ -15,10 +15,12 @@
 //! | [`mail`] | how mails leave the house |
 //! | [`logging`], [`progress`], [`exit`] | what the program says, and how it ends |
 //! | [`ops`] | the commands for people, asking a running shop or reading a stopped one's folder |
+//! | [`demo`] | the shop under crashes, and the proof that nothing was lost |
 //! | [`clock`] | the edge to time and chance |
 
 pub mod cli;
 pub mod clock;
+pub mod demo;
 pub mod exit;
 pub mod http;
 pub mod logging;

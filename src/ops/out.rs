@@ -36,7 +36,7 @@ pub struct Style {
 
 impl Style {
     /// As stdout is; `NO_COLOR` and dumb terminals have no colours.
-    fn of_stdout() -> Self {
+    pub fn of_stdout() -> Self {
         if !io::stdout().is_terminal() {
             return Self { width: None, colours: false };
         }

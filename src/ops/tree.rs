@@ -216,6 +216,27 @@ fn draw(rows: &[Row], style: Style) -> Vec<String> {
     lines
 }
 
+/// The drawing of a tree in at most so many lines, without past failures: where it does not fit,
+/// processes are left out that run and never died, the last ones first.
+pub fn drawing(root: &Node, style: Style, height: usize) -> Vec<String> {
+    fn add(node: &Node, depth: usize, rows: &mut Vec<Row>) {
+        rows.push(Row { last_failure: None, ..Row::of(node, depth) });
+        node.children.iter().for_each(|child| add(child, depth + 1, rows));
+    }
+    let mut rows = Vec::new();
+    add(root, 0, &mut rows);
+    while 1 + rows.len() > height {
+        let is_calm = |row: &Row| {
+            row.kind == "process" && row.state == "running" && row.restarts == 0 && row.depth > 0
+        };
+        let Some(calm) = rows.iter().rposition(is_calm) else { break };
+        rows.remove(calm);
+    }
+    let mut lines = draw(&rows, style);
+    lines.truncate(height);
+    lines
+}
+
 /// What is drawn before a node's name, and before lines below it.
 fn branches(rows: &[Row], index: usize) -> (String, String) {
     let depth = rows[index].depth;

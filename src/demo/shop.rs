@@ -1,0 +1,131 @@
+//! The shop of a demo: the real tree, log, mails and HTTP, in a temporary folder that goes with it.
+
+use std::fs;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use ordershop_actors::shop::effects::{Mail, MailTransport, TransportError};
+use ordershop_supervisors::Tree;
+
+use crate::exit::Exit;
+use crate::http::Limits;
+use crate::settings::{MailDomain, MailUrl, StoreUrl};
+use crate::store::Store;
+use crate::{clock, mail, tree};
+
+/// The domain of the demo's mails.
+pub(super) const DOMAIN: &str = "demo.example";
+/// How much HTTP takes at once; the clients are far fewer.
+const LIMIT: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not 0");
+/// How long idempotency keys are known; the clients send nothing again for so long.
+const KEEP_KEYS: Duration = Duration::from_hours(1);
+
+/// A folder that is removed with all that is in it.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// A fresh folder among the system's temporary ones.
+    pub(super) fn new() -> Result<Self, Exit> {
+        let path = std::env::temp_dir().join(format!("ordershop-demo-{}", clock::command_id()));
+        fs::create_dir_all(&path).map_err(|error| {
+            let what = format!("cannot make {}: {error}", path.display());
+            Exit::unusable(what, "set TMPDIR to a folder that can be written")
+        })?;
+        Ok(Self(path))
+    }
+
+    /// Where the log is.
+    pub(super) fn log(&self) -> PathBuf {
+        self.0.join("log")
+    }
+
+    /// Where the mails are.
+    pub(super) fn mails(&self) -> PathBuf {
+        self.0.join("mail")
+    }
+
+    /// The folder itself.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed is among the temporary files, where the system looks after it.
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+/// Mails on their way, counted when they are there.
+struct Counted {
+    inner: Arc<dyn MailTransport>,
+    sent: Arc<AtomicU64>,
+}
+
+impl MailTransport for Counted {
+    fn send(
+        &self,
+        mails: Vec<Mail>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), TransportError>> + Send>> {
+        let (count, sent) = (mails.len() as u64, Arc::clone(&self.sent));
+        let sending = self.inner.send(mails);
+        Box::pin(async move {
+            sending.await?;
+            sent.fetch_add(count, Ordering::Relaxed);
+            Ok(())
+        })
+    }
+}
+
+/// The running shop.
+pub(super) struct Shop {
+    /// Its supervision.
+    pub(super) tree: Tree,
+    /// Where it serves HTTP.
+    pub(super) address: SocketAddr,
+    /// How many mails have left, those counted again that left again after a crash.
+    pub(super) mails: Arc<AtomicU64>,
+    store: Store,
+}
+
+impl Shop {
+    /// Opens a shop in that folder, on any free port of this machine.
+    pub(super) async fn open(folder: &Folder) -> Result<Self, Exit> {
+        let domain: MailDomain = DOMAIN.parse().expect("it is a domain");
+        let store = Store::open(&StoreUrl::Embedded(folder.log())).await?;
+        let inner = mail::transport(&MailUrl::File(folder.mails()), &domain)?;
+        let mails = Arc::new(AtomicU64::new(0));
+        let no_port = |error| Exit::unusable(format!("cannot listen: {error}"), "free a port");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(no_port)?;
+        let address = listener.local_addr().map_err(no_port)?;
+        let view = Arc::new(OnceLock::new());
+        let shop = tree::shop(tree::Ground {
+            log: store.log(),
+            cache: store.cache(),
+            mail: Arc::new(Counted { inner, sent: Arc::clone(&mails) }),
+            listener,
+            limits: Limits { commands: LIMIT, queries: LIMIT },
+            keep_keys: KEEP_KEYS,
+            view: Arc::clone(&view),
+            runtime: tokio::runtime::Handle::current(),
+        });
+        let started = Tree::start(shop).await;
+        let tree = started.map_err(|error| Exit::Broken(format!("it cannot start: {error}")))?;
+        // It is set once, here.
+        let _ = view.set(tree.view());
+        Ok(Self { tree, address, mails, store })
+    }
+
+    /// Stops the tree in order and closes the log.
+    pub(super) async fn close(self) {
+        self.tree.stop().await;
+        self.store.close();
+    }
+}
