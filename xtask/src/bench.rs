@@ -47,7 +47,8 @@ thing that bounds it, measured in the same run and in turn with it, so that a bu
 Sections, by group:
   http    customers, orders, queries   the shop over HTTP
   log     log                          appends to the log, beside a bare file
-  inside  entities, handlers           an entity's memory; how soon a handler hears of a command
+  inside  entities, handlers,          an entity's memory; how soon a handler hears of a command;
+          supervision                  a cell beside actors of actix, kameo and ractor
   start   start                        starts, replay and memory with a million events
 
 Options:

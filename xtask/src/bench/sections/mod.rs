@@ -7,6 +7,7 @@ mod log;
 mod orders;
 mod queries;
 mod start;
+mod supervision;
 
 use super::Bench;
 use super::row::Row;
@@ -31,5 +32,11 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "log", group: "log", about: log::ABOUT, run: log::run },
     Section { name: "entities", group: "inside", about: entities::ABOUT, run: entities::run },
     Section { name: "handlers", group: "inside", about: handlers::ABOUT, run: handlers::run },
+    Section {
+        name: "supervision",
+        group: "inside",
+        about: supervision::ABOUT,
+        run: supervision::run,
+    },
     Section { name: "start", group: "start", about: start::ABOUT, run: start::run },
 ];
