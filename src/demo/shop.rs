@@ -111,6 +111,7 @@ impl Shop {
             cache: store.cache(),
             mail: Arc::new(Counted { inner, sent: Arc::clone(&mails) }),
             listener,
+            resp: None,
             limits: Limits { commands: LIMIT, queries: LIMIT },
             keep_keys: KEEP_KEYS,
             view: Arc::clone(&view),

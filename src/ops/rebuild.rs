@@ -82,12 +82,12 @@ pub fn run(rebuild: &Rebuild) -> Result<(), Exit> {
         out.line(&format!("the entity cache on {url}"))?;
     }
     for topic in topics::PUBLIC {
-        let rebuilt = runtime.block_on(rebuild_topic(&log, &cache, topic, &mut progress));
+        let outcome = runtime.block_on(rebuild_topic(&log, &cache, topic, &mut progress));
         progress.clear();
-        let rebuilt = rebuilt.map_err(|error| {
+        let outcome = outcome.map_err(|error| {
             Exit::unusable(error, "mend that, and rebuild again: what was written is right")
         })?;
-        out.line(&if args.json { to_json(rebuilt) } else { render(rebuilt) })?;
+        out.line(&if args.json { to_json(outcome) } else { render(outcome) })?;
     }
     out.flush()
 }
