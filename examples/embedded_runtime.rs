@@ -173,7 +173,7 @@ async fn tell_of_the_crash(events: &mut Events) {
         if crashed && event.path.ends_with("/1") {
             match event.what {
                 Lifecycle::Restarting { .. } => {
-                    say("     bank/accounts/1 begins anew after a pause")
+                    say("     bank/accounts/1 begins anew after a pause");
                 }
                 _ => say(&format!("     {event}")),
             }

@@ -183,17 +183,12 @@ impl Client {
         let Answer::Done(ids) = self.command("POST", &format!("/{topic}"), &state) else {
             return None;
         };
-        let id = serde_json::from_value::<[Uuid; 1]>(ids.clone());
-        match id {
-            Ok([id]) => {
-                self.ledger.created(topic, id, state);
-                Some(id)
-            }
-            Err(_) => {
-                self.ledger.complaints.push(format!("a {topic} was created as {ids}"));
-                None
-            }
+        if let Ok([id]) = serde_json::from_value::<[Uuid; 1]>(ids.clone()) {
+            self.ledger.created(topic, id, state);
+            return Some(id);
         }
+        self.ledger.complaints.push(format!("a {topic} was created as {ids}"));
+        None
     }
 
     fn change(&mut self, topic: Topic, id: Uuid, state: Value) {

@@ -146,17 +146,14 @@ pub(super) async fn carry_out(tree: &Tree, watch: &Watch, mut random: Random) {
 }
 
 async fn crash(tree: &Tree, watch: &Watch, random: &mut Random, level: Level) {
-    let victim = match level {
-        Level::Entity => {
-            let victim = random.pick(&watch.by_key()).and_then(|crowd| random.pick(crowd).cloned());
-            victim.map(|path| Victim { path: path.to_string(), circle: Circle::ByKey })
-        }
-        _ => {
-            let root = tree.view().snapshot(0).await;
-            let mut victims = Vec::new();
-            root.children.iter().for_each(|child| gather(child, &root, level, &mut victims));
-            random.pick(&victims).cloned()
-        }
+    let victim = if level == Level::Entity {
+        let victim = random.pick(&watch.by_key()).and_then(|crowd| random.pick(crowd).cloned());
+        victim.map(|path| Victim { path: path.to_string(), circle: Circle::ByKey })
+    } else {
+        let root = tree.view().snapshot(0).await;
+        let mut victims = Vec::new();
+        root.children.iter().for_each(|child| gather(child, &root, level, &mut victims));
+        random.pick(&victims).cloned()
     };
     let Some(Victim { path, circle }) = victim else { return };
     watch.crash(level, &path, circle);

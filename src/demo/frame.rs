@@ -38,7 +38,7 @@ pub(super) fn lines(
     let told = format!(
         "{acknowledged} commands acknowledged, {refused} refused, {sent_again} sent again; {mails} mails"
     );
-    let shown = drill.crashes.len().min(CRASHES_SHOWN);
+    let shown = drill.crashes.len().min(CRASHES_SHOWN).min(height / 6);
     let mut lines = vec![style.fit(title), style.fit(&told), String::new()];
     lines.extend(tree::drawing(root, style, height.saturating_sub(shown + OTHER_LINES)));
     lines.push(String::new());
@@ -115,7 +115,7 @@ mod tests {
         let path = format!("entities/inventories/{id}");
         let mut crash = Crash::new(Level::Entity, &path, Duration::from_millis(1234));
         crash.mended_after = Some(Duration::from_millis(12_345));
-        let mut wide = Crash::new(Level::Journal, "journal", Duration::from_secs(900));
+        let mut wide = Crash::new(Level::Journal, "journal", Duration::from_mins(15));
         wide.circle = Circle::Siblings(Strategy::RestForOne);
         wide.stopped = 24;
         wide.mended_after = Some(Duration::from_millis(12_345));

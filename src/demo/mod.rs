@@ -142,8 +142,8 @@ impl Run {
     /// Puts stock into the shop and lets the clients in.
     async fn begin(shop: &Shop, seed: u64, seconds: u64, plain: bool) -> Result<Self, Exit> {
         let floor = Arc::new(Floor::default());
-        let (address, shared) = (shop.address, Arc::clone(&floor));
-        let stock = move || Client::new(address, &shared, seed, CLIENTS).stock_up(&PIECES);
+        let address = shop.address;
+        let stock = move || Client::new(address, &Arc::default(), seed, CLIENTS).stock_up(&PIECES);
         let products = blocking(stock).await?;
         let products: Arc<[_]> = products
             .map_err(|error| Exit::Broken(format!("no stock can be put in: {error}")))?
@@ -213,7 +213,7 @@ impl Run {
         };
         let mails = ledger.mails();
         let all_sent = async {
-            while shop.mails.load(Ordering::Relaxed) < mails {
+            while shop.mails.count() < mails {
                 tokio::time::sleep(BETWEEN_LOOKS).await;
             }
         };
@@ -223,6 +223,7 @@ impl Run {
             () = self.draw(shop, screen), if !is_gone => {}
             else => {}
         }
+        self.draw_once(shop, screen).await;
         Ok(ledger)
     }
 
@@ -235,24 +236,28 @@ impl Run {
         frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             frames.tick().await;
-            let root = shop.tree.view().snapshot(NOTABLE).await;
-            let title = format!(
-                "demo restart, seed {}: {} of {} s, {CLIENTS} clients, http://{}",
-                self.seed,
-                self.watch.time().as_secs().min(self.seconds),
-                self.seconds,
-                shop.address
-            );
-            let counts = Counts {
-                acknowledged: self.floor.acknowledged.load(Ordering::Relaxed),
-                refused: self.floor.refused.load(Ordering::Relaxed),
-                sent_again: self.floor.sent_again.load(Ordering::Relaxed),
-                mails: shop.mails.load(Ordering::Relaxed),
-            };
-            let (style, height) = (screen.style, screen.height());
-            let drill = self.watch.drill();
-            screen.draw(&frame::lines(&title, counts, &root, &drill, (style, height)));
+            self.draw_once(shop, screen).await;
         }
+    }
+
+    async fn draw_once(&self, shop: &Shop, screen: &mut Screen) {
+        let root = shop.tree.view().snapshot(NOTABLE).await;
+        let title = format!(
+            "demo restart, seed {}: {} of {} s, {CLIENTS} clients, http://{}",
+            self.seed,
+            self.watch.time().as_secs().min(self.seconds),
+            self.seconds,
+            shop.address
+        );
+        let counts = Counts {
+            acknowledged: self.floor.acknowledged.load(Ordering::Relaxed),
+            refused: self.floor.refused.load(Ordering::Relaxed),
+            sent_again: self.floor.sent_again.load(Ordering::Relaxed),
+            mails: shop.mails.count(),
+        };
+        let (style, height) = (screen.style, Screen::height());
+        let drill = self.watch.drill();
+        screen.draw(&frame::lines(&title, counts, &root, &drill, (style, height)));
     }
 }
 

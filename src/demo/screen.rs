@@ -31,7 +31,7 @@ impl Screen {
     }
 
     /// How many lines a frame may have: one less than the terminal, for the cursor.
-    pub(super) fn height(&self) -> usize {
+    pub(super) fn height() -> usize {
         let height = terminal_size::terminal_size()
             .map_or(USUAL_HEIGHT, |(_, terminal_size::Height(rows))| usize::from(rows));
         height.saturating_sub(1)
@@ -42,12 +42,13 @@ impl Screen {
         if !self.is_live {
             return;
         }
-        let lines = &lines[..lines.len().min(self.height())];
+        let lines = &lines[..lines.len().min(Self::height())];
         // The cursor is hidden, and each line cleared behind its text rather than before: nothing
         // flickers.
         let mut frame = String::from("\x1b[?25l");
         if self.drawn > 0 {
-            frame.push_str(&format!("\x1b[{}A\r", self.drawn));
+            let up = format!("\x1b[{}A\r", self.drawn);
+            frame.push_str(&up);
         }
         for line in lines {
             frame.push_str(line);
@@ -55,7 +56,7 @@ impl Screen {
         }
         frame.push_str("\x1b[J");
         self.drawn = lines.len();
-        self.write(&frame);
+        write(&frame);
     }
 
     /// Writes lines below the last frame.
@@ -63,20 +64,20 @@ impl Screen {
         let mut text = lines.join("\n");
         text.push('\n');
         self.drawn = 0;
-        self.write(&text);
+        write(&text);
     }
+}
 
-    fn write(&self, text: &str) {
-        let mut out = io::stdout();
-        // A run that nobody looks at still ends with its exit code.
-        drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
-    }
+fn write(text: &str) {
+    let mut out = io::stdout();
+    // A run that nobody looks at still ends with its exit code.
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         if self.is_live {
-            self.write("\x1b[?25h");
+            write("\x1b[?25h");
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The shop of a demo: the real tree, log, mails and HTTP, in a temporary folder that goes with it.
 
+use std::collections::HashSet;
 use std::fs;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ordershop_actors::shop::effects::{Mail, MailTransport, TransportError};
@@ -63,22 +63,38 @@ impl Drop for Folder {
     }
 }
 
-/// Mails on their way, counted when they are there.
-struct Counted {
-    inner: Arc<dyn MailTransport>,
-    sent: Arc<AtomicU64>,
+/// The mails that have left, by their ids: one that left again after a crash is there once.
+#[derive(Clone, Default)]
+pub(super) struct Sent(Arc<Mutex<HashSet<String>>>);
+
+impl Sent {
+    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many they are.
+    pub(super) fn count(&self) -> u64 {
+        self.lock().len() as u64
+    }
 }
 
-impl MailTransport for Counted {
+/// Mails on their way, noted when they are there.
+struct Noted {
+    inner: Arc<dyn MailTransport>,
+    sent: Sent,
+}
+
+impl MailTransport for Noted {
     fn send(
         &self,
         mails: Vec<Mail>,
     ) -> Pin<Box<dyn Future<Output = Result<(), TransportError>> + Send>> {
-        let (count, sent) = (mails.len() as u64, Arc::clone(&self.sent));
+        let (ids, sent): (Vec<_>, _) =
+            (mails.iter().map(Mail::local_id).collect(), self.sent.clone());
         let sending = self.inner.send(mails);
         Box::pin(async move {
             sending.await?;
-            sent.fetch_add(count, Ordering::Relaxed);
+            sent.lock().extend(ids);
             Ok(())
         })
     }
@@ -90,8 +106,8 @@ pub(super) struct Shop {
     pub(super) tree: Tree,
     /// Where it serves HTTP.
     pub(super) address: SocketAddr,
-    /// How many mails have left, those counted again that left again after a crash.
-    pub(super) mails: Arc<AtomicU64>,
+    /// The mails that have left.
+    pub(super) mails: Sent,
     store: Store,
 }
 
@@ -101,7 +117,7 @@ impl Shop {
         let domain: MailDomain = DOMAIN.parse().expect("it is a domain");
         let store = Store::open(&StoreUrl::Embedded(folder.log())).await?;
         let inner = mail::transport(&MailUrl::File(folder.mails()), &domain)?;
-        let mails = Arc::new(AtomicU64::new(0));
+        let mails = Sent::default();
         let no_port = |error| Exit::unusable(format!("cannot listen: {error}"), "free a port");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(no_port)?;
         let address = listener.local_addr().map_err(no_port)?;
@@ -109,7 +125,7 @@ impl Shop {
         let shop = tree::shop(tree::Ground {
             log: store.log(),
             cache: store.cache(),
-            mail: Arc::new(Counted { inner, sent: Arc::clone(&mails) }),
+            mail: Arc::new(Noted { inner, sent: mails.clone() }),
             listener,
             resp: None,
             limits: Limits { commands: LIMIT, queries: LIMIT },

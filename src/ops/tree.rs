@@ -216,21 +216,29 @@ fn draw(rows: &[Row], style: Style) -> Vec<String> {
     lines
 }
 
-/// The drawing of a tree in at most so many lines, without past failures: where it does not fit,
-/// processes are left out that run and never died, the last ones first.
+/// The drawing of a tree in at most so many lines, without past failures. Where it does not fit,
+/// what runs is left out: first what never died, then processes, then crowds, the last ones first.
 pub fn drawing(root: &Node, style: Style, height: usize) -> Vec<String> {
     fn add(node: &Node, depth: usize, rows: &mut Vec<Row>) {
         rows.push(Row { last_failure: None, ..Row::of(node, depth) });
-        node.children.iter().for_each(|child| add(child, depth + 1, rows));
+        // What is remembered of a crowd's children that are gone is no part of the tree.
+        let is_crowd = matches!(node.kind, NodeKind::Dynamic { .. });
+        let there = |child: &&Node| !is_crowd || child.state != NodeState::Down;
+        node.children.iter().filter(there).for_each(|child| add(child, depth + 1, rows));
     }
     let mut rows = Vec::new();
     add(root, 0, &mut rows);
-    while 1 + rows.len() > height {
-        let is_calm = |row: &Row| {
-            row.kind == "process" && row.state == "running" && row.restarts == 0 && row.depth > 0
-        };
-        let Some(calm) = rows.iter().rposition(is_calm) else { break };
-        rows.remove(calm);
+    let spared: [fn(&Row) -> bool; 3] = [
+        |row| row.kind == "process" && row.restarts == 0,
+        |row| row.kind == "process",
+        |row| row.kind == "dynamic",
+    ];
+    for is_spared in spared {
+        while 1 + rows.len() > height {
+            let calm = rows.iter().rposition(|row| row.state == "running" && is_spared(row));
+            let Some(calm) = calm else { break };
+            rows.remove(calm);
+        }
     }
     let mut lines = draw(&rows, style);
     lines.truncate(height);
