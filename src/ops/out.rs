@@ -76,8 +76,8 @@ pub struct ProgressLine {
 }
 
 impl ProgressLine {
-    /// Nothing is shown yet.
-    pub fn new() -> Self {
+    /// The line of a command that begins now; nothing is shown yet.
+    pub fn begin() -> Self {
         Self { begun: Instant::now(), shown: None, is_wanted: io::stderr().is_terminal() }
     }
 

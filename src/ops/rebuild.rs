@@ -62,8 +62,7 @@ struct Rebuilt {
 }
 
 /// Carries the command out.
-pub fn run(rebuild: &Rebuild) -> Result<(), Exit> {
-    let Rebuild::Cache(args) = rebuild;
+pub fn run(Rebuild::Cache(args): &Rebuild) -> Result<(), Exit> {
     let StoreUrl::Redis(url) = &args.store else {
         let what = format!("{} has no entity cache", args.store);
         let advice = "a shop on it answers the same keys over RESP, always up to date; name a Redis \
@@ -76,7 +75,7 @@ pub fn run(rebuild: &Rebuild) -> Result<(), Exit> {
         .block_on(opened)
         .map_err(|error| Exit::unusable(error, "name the log's Redis server with --store"))?;
     let cache = log.cache();
-    let mut progress = ProgressLine::new();
+    let mut progress = ProgressLine::begin();
     let mut out = Out::new();
     if !args.json {
         out.line(&format!("the entity cache on {url}"))?;

@@ -73,7 +73,7 @@ pub fn run(args: &VerifyArgs) -> Result<(), Exit> {
     must_hold_a_log(folder)?;
     let mut violations = Violations::default();
     let mut audit = Audit::default();
-    let mut progress = ProgressLine::new();
+    let mut progress = ProgressLine::begin();
     let checked = verify::verify(folder, &topics::ALL, |finding| match finding {
         Finding::Violation(found) => violations.add(found.rule.name(), &found.place, found.reason),
         Finding::Entry(place, topic, record) => {
