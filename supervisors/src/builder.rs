@@ -9,8 +9,8 @@ use std::time::Duration;
 use actix_rt::{Arbiter, ArbiterHandle};
 
 use crate::cell::Timing;
-use crate::cell_child::CellChild;
-use crate::mailbox::FIRST_EPOCH;
+use crate::cell_child::{CellChild, Recipe};
+use crate::mailbox::{FIRST_EPOCH, MANY_PLACES};
 use crate::shared::Shared;
 use crate::{ChildSpec, DEFAULT_SHUTDOWN, Failure, Handle, Process, Restart, Shutdown};
 
@@ -116,7 +116,7 @@ impl<P: Process> CellBuilder<P> {
         Fut: Future<Output = Result<P, Failure>> + 'static,
     {
         let arbiter = self.arbiter.unwrap_or_else(Arbiter::current);
-        let shared = Arc::new(Shared::new(Arc::from(self.name), self.capacity));
+        let shared = Arc::new(Shared::new(Arc::from(self.name), self.capacity, MANY_PLACES));
         let handle = Handle::new(Arc::clone(&shared));
         // Shared by the cells that follow each other when a thread is abandoned, so never in dispute
         // unless the factory itself blocks; the future that it returns is made under the lock alone.
@@ -126,10 +126,12 @@ impl<P: Process> CellBuilder<P> {
             restart: self.restart,
             significant: self.significant,
             patience: self.patience,
-            timing: self.timing,
-            factory: Arc::new(move |birth| {
-                let factory = factory.lock().unwrap_or_else(PoisonError::into_inner);
-                Box::pin(factory(birth))
+            recipe: Arc::new(Recipe {
+                factory: Box::new(move |birth| {
+                    let factory = factory.lock().unwrap_or_else(PoisonError::into_inner);
+                    Box::pin(factory(birth))
+                }),
+                timing: self.timing,
             }),
             site: None,
         };

@@ -19,8 +19,15 @@ use crate::shared::Shared;
 use crate::work::Work;
 use crate::{Birth, ExitReason, Failure, Process, Shutdown};
 
-/// Makes the processes of one cell, on its arbiter.
-pub(crate) type Factory<P> = Box<dyn Fn(Birth<P>) -> LocalBoxFuture<'static, Result<P, Failure>>>;
+/// Where the processes of a cell come from; shared by the cells that follow each other when a thread
+/// is abandoned.
+pub(crate) trait Origin<P: Process>: Send + Sync {
+    /// Begins to make a process, on the arbiter of the cell.
+    fn make(&self, birth: Birth<P>) -> LocalBoxFuture<'static, Result<P, Failure>>;
+
+    /// The time limits of the cell.
+    fn timing(&self) -> Timing;
+}
 
 /// The time limits of a cell.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +41,7 @@ pub(crate) fn launch<P: Process>(
     arbiter: &ArbiterHandle,
     shared: &Arc<Shared<P>>,
     epoch: u32,
-    timing: Timing,
-    factory: impl FnOnce() -> Factory<P> + Send + 'static,
+    origin: Arc<dyn Origin<P>>,
 ) {
     let seed = Seed { shared: Some(Arc::clone(shared)), epoch };
     // The address is dropped: letters go to the mailbox of the cell itself.
@@ -48,8 +54,7 @@ pub(crate) fn launch<P: Process>(
             shared,
             epoch,
             pulse,
-            factory: factory(),
-            timing,
+            origin,
             life: Life::Idle,
             work: Work::new(),
             incarnation: 0,
@@ -88,8 +93,7 @@ pub(crate) struct Cell<P: Process> {
     /// The right to the mailbox: void when the thread was taken for blocked and abandoned.
     pub(crate) epoch: u32,
     pub(crate) pulse: Arc<Pulse>,
-    pub(crate) factory: Factory<P>,
-    pub(crate) timing: Timing,
+    pub(crate) origin: Arc<dyn Origin<P>>,
     pub(crate) life: Life<P>,
     pub(crate) work: Work<P>,
     pub(crate) incarnation: u64,

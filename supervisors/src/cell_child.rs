@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_rt::ArbiterHandle;
 use futures_util::future::LocalBoxFuture;
 
-use crate::cell::{self, Timing};
+use crate::cell::{self, Origin, Timing};
 use crate::child::{self, Child, Event, Watch};
 use crate::commons::{Commons, Resident};
 use crate::introspect::Look;
@@ -17,8 +17,24 @@ use crate::word::{Status, Word};
 use crate::{Birth, Failure, Process, Restart, Shutdown};
 
 /// Makes the processes of one cell, on whichever arbiter it lives.
-type SharedFactory<P> =
-    Arc<dyn Fn(Birth<P>) -> LocalBoxFuture<'static, Result<P, Failure>> + Send + Sync>;
+type Factory<P> =
+    Box<dyn Fn(Birth<P>) -> LocalBoxFuture<'static, Result<P, Failure>> + Send + Sync>;
+
+/// The factory of a cell and its time limits.
+pub(crate) struct Recipe<P: Process> {
+    pub(crate) factory: Factory<P>,
+    pub(crate) timing: Timing,
+}
+
+impl<P: Process> Origin<P> for Recipe<P> {
+    fn make(&self, birth: Birth<P>) -> LocalBoxFuture<'static, Result<P, Failure>> {
+        (self.factory)(birth)
+    }
+
+    fn timing(&self) -> Timing {
+        self.timing
+    }
+}
 
 /// A supervisor's grip on a cell; dropped, it closes the cell.
 pub(crate) struct CellChild<P: Process> {
@@ -26,8 +42,7 @@ pub(crate) struct CellChild<P: Process> {
     pub(crate) restart: Restart,
     pub(crate) significant: bool,
     pub(crate) patience: Option<Duration>,
-    pub(crate) timing: Timing,
-    pub(crate) factory: SharedFactory<P>,
+    pub(crate) recipe: Arc<Recipe<P>>,
     /// Where it stands, once it is part of a tree.
     pub(crate) site: Option<Site>,
 }
@@ -41,10 +56,8 @@ pub(crate) struct Site {
 impl<P: Process> CellChild<P> {
     /// Puts the cell of that epoch on an arbiter.
     pub(crate) fn launch(&self, arbiter: &ArbiterHandle, epoch: u32) {
-        let factory = Arc::clone(&self.factory);
-        cell::launch(arbiter, &self.shared, epoch, self.timing, move || {
-            Box::new(move |birth| factory(birth))
-        });
+        let recipe = Arc::clone(&self.recipe);
+        cell::launch(arbiter, &self.shared, epoch, recipe);
     }
 }
 
@@ -62,7 +75,7 @@ impl<P: Process> Child for CellChild<P> {
     }
 
     fn shutdown(&self) -> Shutdown {
-        self.timing.shutdown
+        self.recipe.timing.shutdown
     }
 
     fn patience(&self) -> Option<Duration> {
@@ -78,7 +91,7 @@ impl<P: Process> Child for CellChild<P> {
         commons.add(path, Weak::clone(&shared) as Weak<dyn Resident>);
         let (path, names) = (Arc::clone(path), commons.names.clone());
         self.site = Some(Site { path: Arc::clone(&path), commons: Arc::clone(commons) });
-        self.shared.set_watch(Box::new(Naming { watch, names, path, shared }));
+        self.shared.set_watch(Arc::new(Naming { watch, names, path, shared }));
     }
 
     fn start(&self) {
@@ -91,7 +104,7 @@ impl<P: Process> Child for CellChild<P> {
     }
 
     fn stop(&self) {
-        self.shared.mailbox.say(child::stop_word(self.timing.shutdown));
+        self.shared.mailbox.say(child::stop_word(self.recipe.timing.shutdown));
     }
 
     fn retire(&self) {

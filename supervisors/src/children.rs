@@ -23,7 +23,7 @@ use crate::crashes::Crashes;
 use crate::dynamic::{KeyedFactory, Label, Limits};
 use crate::events::Lifecycle;
 use crate::key_watch::KeyWatch;
-use crate::mailbox::FIRST_EPOCH;
+use crate::mailbox::{FEW_PLACES, FIRST_EPOCH};
 use crate::shared::Shared;
 use crate::word::{Status, Word};
 use crate::{ExitReason, Handle, Process};
@@ -72,7 +72,7 @@ pub(crate) struct Children<K, P: Process> {
     pub(crate) arbiter: Mutex<ArbiterHandle>,
     limits: Limits,
     label: Option<Label<K>>,
-    factory: KeyedFactory<K, P>,
+    pub(crate) factory: KeyedFactory<K, P>,
     pub(crate) slots: DashMap<K, Slot<P>>,
     /// Slots taken, or about to be.
     taken: AtomicUsize,
@@ -230,14 +230,11 @@ where
     }
 
     fn launch(self: &Arc<Self>, key: &K, number: u64) -> Arc<Shared<P>> {
-        let shared = Arc::new(Shared::new(self.name_of(key), self.limits.capacity));
-        let watch = KeyWatch::new(Arc::clone(self), key.clone(), number, Arc::clone(shared.name()));
-        shared.set_watch(Box::new(watch));
-        let factory = Arc::clone(&self.factory);
-        let key = key.clone();
-        cell::launch(&self.arbiter(), &shared, FIRST_EPOCH, self.limits.timing, move || {
-            Box::new(move |birth| factory(key.clone(), birth))
-        });
+        let name = self.name_of(key);
+        let shared = Arc::new(Shared::new(Arc::clone(&name), self.limits.capacity, FEW_PLACES));
+        let watch = Arc::new(KeyWatch::new(Arc::clone(self), key.clone(), number, name));
+        shared.set_watch(Arc::clone(&watch) as Arc<dyn Watch>);
+        cell::launch(&self.arbiter(), &shared, FIRST_EPOCH, watch);
         shared
     }
 

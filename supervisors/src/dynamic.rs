@@ -60,7 +60,7 @@ pub(crate) struct Limits {
 
 pub(crate) type Label<K> = Box<dyn Fn(&K) -> String + Send + Sync>;
 pub(crate) type KeyedFactory<K, P> =
-    Arc<dyn Fn(K, Birth<P>) -> LocalBoxFuture<'static, Result<P, Failure>> + Send + Sync>;
+    Box<dyn Fn(K, Birth<P>) -> LocalBoxFuture<'static, Result<P, Failure>> + Send + Sync>;
 
 /// Builds a dynamic supervisor; see [`dynamic()`].
 #[must_use = "a builder does nothing until it gets its factory"]
@@ -150,7 +150,7 @@ where
             self.arbiter.unwrap_or_else(Arbiter::current),
             self.limits,
             self.label,
-            Arc::new(move |key, birth| Box::pin(factory(key, birth))),
+            Box::new(move |key, birth| Box::pin(factory(key, birth))),
         ));
         let handle = DynamicHandle { children: Arc::clone(&children) };
         (handle, ChildSpec::single(DynamicChild(children)))

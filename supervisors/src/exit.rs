@@ -22,7 +22,7 @@ pub enum ExitReason {
     /// It returned an error; of a supervisor: it gave up.
     Failed(Arc<Failure>),
     /// It panicked, in a handler, a future or a timer.
-    Panicked(Panic),
+    Panicked(Arc<Panic>),
     /// Its factory or [`Process::started`](crate::Process::started) failed or panicked.
     StartFailed(Arc<Failure>),
     /// Its factory took longer than the start timeout.

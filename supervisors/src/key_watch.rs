@@ -3,21 +3,25 @@
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
 
+use crate::cell::{Origin, Timing};
 use crate::child::{Event, Next, Watch};
 use crate::children::Children;
 use crate::events::Lifecycle;
 use crate::verdict::chance;
-use crate::{ExitReason, History, Process, Verdict, verdict};
+use crate::{Birth, ExitReason, Failure, History, Process, Verdict, verdict};
 
-/// The ear for one child: what a supervisor decides is decided here, in the child's own thread.
+/// The ear for one child, and its factory: what a supervisor decides is decided here, in the child's
+/// own thread.
 pub(crate) struct KeyWatch<K, P: Process> {
     children: Arc<Children<K, P>>,
     key: K,
     number: u64,
     name: Arc<str>,
-    history: Mutex<History>,
+    /// Made at the first restart; boxed, since most children have none.
+    history: Mutex<Option<Box<History>>>,
 }
 
 impl<K, P> KeyWatch<K, P>
@@ -26,7 +30,7 @@ where
     P: Process,
 {
     pub(crate) fn new(children: Arc<Children<K, P>>, key: K, number: u64, name: Arc<str>) -> Self {
-        Self { children, key, number, name, history: Mutex::new(History::default()) }
+        Self { children, key, number, name, history: Mutex::default() }
     }
 
     fn exited(&self, incarnation: u64, reason: &ExitReason) -> Next {
@@ -43,7 +47,8 @@ where
         }
         let now = Instant::now();
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        match verdict(&limits.policy, 0, &history, reason, now, chance()) {
+        let history = history.get_or_insert_default();
+        match verdict(&limits.policy, 0, history, reason, now, chance()) {
             Verdict::Leave => {
                 self.children.remove(&self.key, self.number);
                 Next::Close
@@ -62,6 +67,20 @@ where
                 Next::Close
             }
         }
+    }
+}
+
+impl<K, P> Origin<P> for KeyWatch<K, P>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    P: Process,
+{
+    fn make(&self, birth: Birth<P>) -> LocalBoxFuture<'static, Result<P, Failure>> {
+        (self.children.factory)(self.key.clone(), birth)
+    }
+
+    fn timing(&self) -> Timing {
+        self.children.limits().timing
     }
 }
 

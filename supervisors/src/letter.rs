@@ -1,7 +1,7 @@
 //! The envelope of a message in a cell's mailbox.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::oneshot;
 
@@ -13,6 +13,9 @@ use crate::{Context, Failure, Process, Receive};
 pub(crate) trait Envelope<P: Process>: Send {
     /// Hands the message to the process: from here on it is in flight.
     fn open(self: Box<Self>, process: &mut P, ctx: &mut Context<'_, P>) -> Result<(), Failure>;
+
+    /// It was taken out of the mailbox, which is locked meanwhile.
+    fn mark_taken(&self) {}
 }
 
 /// A message on its way to a process; dropped unhandled, it sends the message back to its asker.
@@ -36,10 +39,6 @@ impl<M: Message> Letter<M> {
         (Self { message: Some(message), asker: Some(asker), taken }, answer)
     }
 
-    pub(crate) fn taken(&self) -> Option<Arc<AtomicBool>> {
-        self.taken.clone()
-    }
-
     /// The message, from a letter that was not sent.
     pub(crate) fn into_message(mut self) -> M {
         self.message.take().expect("only an opened letter is empty, and none is left of that")
@@ -52,6 +51,12 @@ impl<P: Receive<M>, M: Message> Envelope<P> for Letter<M> {
         let reply = ReplyTo::new(self.asker.take());
         drop(self);
         process.receive(message, reply, ctx)
+    }
+
+    fn mark_taken(&self) {
+        if let Some(taken) = &self.taken {
+            taken.store(true, Ordering::Release);
+        }
     }
 }
 

@@ -31,26 +31,34 @@ type Timer = Pin<Box<Sleep>>;
 pub(crate) enum Life<P> {
     /// Waits for a word.
     Idle,
-    /// Waits for the time to begin anew.
-    Resting(Timer),
+    /// Waits for the time to begin anew, if it is to wait at all: no timer is as quick as none.
+    Resting(Option<Timer>),
     /// The factory is at work.
     Starting { process: LocalBoxFuture<'static, Result<P, Failure>>, limit: Timer },
     /// An incarnation is up.
     Up(P),
     /// First its pauses finish; then it is told, and what [`Process::stopping`] began finishes.
-    /// The limit is set when there is something to wait for.
-    Stopping { process: P, reason: ExitReason, told: bool, limit: Option<Timer> },
+    Stopping(P, Box<Stop>),
+}
+
+/// A stop that goes on; boxed, since a cell has room for it all its life.
+pub(crate) struct Stop {
+    reason: ExitReason,
+    /// Whether the process was told.
+    told: bool,
+    /// Set when there is something to wait for.
+    limit: Option<Timer>,
 }
 
 impl<P> Life<P> {
     /// Whether an exit is still to be reported.
     pub(crate) fn is_incarnate(&self) -> bool {
-        matches!(self, Self::Starting { .. } | Self::Up(_) | Self::Stopping { .. })
+        matches!(self, Self::Starting { .. } | Self::Up(_) | Self::Stopping(..))
     }
 
     fn process(&mut self) -> Option<&mut P> {
         match self {
-            Self::Up(process) | Self::Stopping { process, .. } => Some(process),
+            Self::Up(process) | Self::Stopping(process, _) => Some(process),
             Self::Idle | Self::Resting(_) | Self::Starting { .. } => None,
         }
     }
@@ -111,7 +119,7 @@ impl<P: Process> Cell<P> {
             (Ok(Err(failure)), orphans) => {
                 self.end(&ExitReason::Failed(Arc::new(failure)), orphans);
             }
-            (Err(panic), orphans) => self.end(&ExitReason::Panicked(panic), orphans),
+            (Err(panic), orphans) => self.end(&ExitReason::Panicked(Arc::new(panic)), orphans),
         }
     }
 
@@ -138,7 +146,10 @@ impl<P: Process> Cell<P> {
             // A cell whose arbiter goes away comes here while it is dropped, out of reach of timers.
             Next::RestartAfter(_) if self.closing => {}
             Next::Wait => {}
-            Next::RestartAfter(delay) => self.life = Life::Resting(Box::pin(sleep(delay))),
+            Next::RestartAfter(delay) => {
+                let timer = (!delay.is_zero()).then(|| Box::pin(sleep(delay)));
+                self.life = Life::Resting(timer);
+            }
             Next::Close => self.close(),
         }
         orphans.exited(reason);
@@ -160,7 +171,7 @@ impl<P: Process> Cell<P> {
                 Life::Starting { .. } | Life::Resting(_) => {
                     self.end(&ExitReason::Shutdown, Orphans::default());
                 }
-                Life::Idle | Life::Stopping { .. } => {}
+                Life::Idle | Life::Stopping(..) => {}
             },
             Word::Kill => {
                 if self.life.is_incarnate() || matches!(self.life, Life::Resting(_)) {
@@ -189,7 +200,7 @@ impl<P: Process> Cell<P> {
         match &mut self.life {
             Life::Idle => false,
             Life::Resting(timer) => {
-                let over = timer.as_mut().poll(cx).is_ready();
+                let over = timer.as_mut().is_none_or(|timer| timer.as_mut().poll(cx).is_ready());
                 if over {
                     self.begin();
                 }
@@ -220,7 +231,7 @@ impl<P: Process> Cell<P> {
                 true
             }
             Life::Up(_) => self.advance_work(cx),
-            Life::Stopping { .. } => self.advance_stop(cx),
+            Life::Stopping(..) => self.advance_stop(cx),
         }
     }
 
@@ -230,10 +241,10 @@ impl<P: Process> Cell<P> {
         self.incarnation = incarnation;
         let birth =
             Birth { handle: Handle::new(Arc::clone(&self.shared)), incarnation: self.incarnation };
-        match contained(|| (self.factory)(birth)) {
+        match contained(|| self.origin.make(birth)) {
             (Ok(process), orphans) => {
                 orphans.unanswered();
-                let limit = Box::pin(sleep(self.timing.start));
+                let limit = Box::pin(sleep(self.origin.timing().start));
                 self.life = Life::Starting { process, limit };
             }
             (Err(panic), orphans) => self.end(&panicked_at_start(panic), orphans),
@@ -261,6 +272,9 @@ impl<P: Process> Cell<P> {
 
     /// Gives the futures a turn, and carries on after one that is finished.
     fn advance_work(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        if self.work.is_idle() {
+            return false;
+        }
         match contained(|| self.work.poll_next(cx)) {
             (Ok(Poll::Ready((hold, then))), orphans) => {
                 orphans.unanswered();
@@ -276,7 +290,7 @@ impl<P: Process> Cell<P> {
                 false
             }
             (Err(panic), orphans) => {
-                self.end(&ExitReason::Panicked(panic), orphans);
+                self.end(&ExitReason::Panicked(Arc::new(panic)), orphans);
                 true
             }
         }
@@ -284,16 +298,17 @@ impl<P: Process> Cell<P> {
 
     fn begin_stop(&mut self, reason: ExitReason) {
         if let Life::Up(process) = mem::replace(&mut self.life, Life::Idle) {
-            self.life = Life::Stopping { process, reason, told: false, limit: None };
+            self.life =
+                Life::Stopping(process, Box::new(Stop { reason, told: false, limit: None }));
         }
     }
 
     fn advance_stop(&mut self, cx: &mut TaskContext<'_>) -> bool {
-        let Life::Stopping { process, reason, told, .. } = &mut self.life else {
+        let Life::Stopping(process, stop) = &mut self.life else {
             return false;
         };
-        if !*told && !self.work.holds_mailbox() {
-            *told = true;
+        if !stop.told && !self.work.holds_mailbox() {
+            stop.told = true;
             self.work.enter_stopping();
             let mut ctx = Context::new(&self.shared, &mut self.work, self.incarnation);
             match contained(|| process.stopping(&mut ctx)) {
@@ -301,12 +316,12 @@ impl<P: Process> Cell<P> {
                     self.work.leave(Hold::Nothing);
                     orphans.unanswered();
                 }
-                (Err(panic), orphans) => self.end(&ExitReason::Panicked(panic), orphans),
+                (Err(panic), orphans) => self.end(&ExitReason::Panicked(Arc::new(panic)), orphans),
             }
             return true;
         }
-        if *told && !self.work.holds_stop() {
-            let reason = reason.clone();
+        if stop.told && !self.work.holds_stop() {
+            let reason = stop.reason.clone();
             self.end(&reason, Orphans::default());
             return true;
         }
@@ -315,14 +330,15 @@ impl<P: Process> Cell<P> {
     }
 
     fn kill_if_late(&mut self, cx: &mut TaskContext<'_>) -> bool {
-        let Life::Stopping { limit, .. } = &mut self.life else {
+        let Life::Stopping(_, stop) = &mut self.life else {
             return false;
         };
-        let late = match self.timing.shutdown {
+        let late = match self.origin.timing().shutdown {
             Shutdown::Infinity => false,
             Shutdown::Kill => true,
             Shutdown::Timeout(time) => {
-                limit.get_or_insert_with(|| Box::pin(sleep(time))).as_mut().poll(cx).is_ready()
+                let limit = stop.limit.get_or_insert_with(|| Box::pin(sleep(time)));
+                limit.as_mut().poll(cx).is_ready()
             }
         };
         if late {

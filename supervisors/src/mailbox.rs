@@ -7,7 +7,6 @@
 
 use std::collections::VecDeque;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -22,12 +21,18 @@ use crate::{ExitReason, Message, Process, Receive};
 /// The epoch of the first cell.
 pub(crate) const FIRST_EPOCH: u32 = 0;
 
-/// A queue that was longer gives its memory back once it is empty.
-const KEPT_PLACES: usize = 64;
+/// The queue of a cell that was longer gives its memory back once it is empty: a burst of the usual
+/// size finds the places of the one before.
+pub(crate) const MANY_PLACES: usize = 1024;
+
+/// The same for a cell that is one of very many.
+pub(crate) const FEW_PLACES: usize = 64;
 
 /// The mailbox of a cell, which outlives each of its incarnations.
 pub(crate) struct Mailbox<P: Process> {
     capacity: usize,
+    /// How many places an empty queue may keep.
+    kept: usize,
     inner: Mutex<Inner<P>>,
 }
 
@@ -40,7 +45,7 @@ struct Inner<P: Process> {
     waiting: u32,
     /// The cell waits for a letter, not only for a word.
     reading: bool,
-    letters: VecDeque<Queued<P>>,
+    letters: VecDeque<Box<dyn Envelope<P>>>,
     handled: u64,
     incarnation: u64,
     waker: Option<Waker>,
@@ -57,12 +62,6 @@ struct Inner<P: Process> {
 /// Who is to be told of an exit.
 #[derive(Default)]
 struct Monitors(Vec<Told>);
-
-struct Queued<P: Process> {
-    letter: Box<dyn Envelope<P>>,
-    /// Set when the letter is taken out, for askers on other threads.
-    taken: Option<Arc<AtomicBool>>,
-}
 
 /// Why a letter was not taken; it comes back.
 pub(crate) enum Refused<M: Message> {
@@ -81,9 +80,10 @@ pub(crate) enum Turn<P: Process> {
 }
 
 impl<P: Process> Mailbox<P> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, kept: usize) -> Self {
         Self {
             capacity: capacity.max(1),
+            kept,
             inner: Mutex::new(Inner {
                 status: Status::Down,
                 word: Word::None,
@@ -166,8 +166,11 @@ impl<P: Process> Mailbox<P> {
         if inner.letters.len() >= self.capacity || (inner.waiting > 0 && !has_waited) {
             return Err(Refused::Full(letter));
         }
-        let taken = letter.taken();
-        inner.letters.push_back(Queued { letter: Box::new(letter), taken });
+        if inner.letters.capacity() == 0 {
+            // Most of very many cells never have more than one.
+            inner.letters.reserve_exact(1);
+        }
+        inner.letters.push_back(Box::new(letter));
         let epoch = inner.epoch;
         let waker = if inner.reading { inner.waker.take() } else { None };
         drop(inner);
@@ -211,12 +214,10 @@ impl<P: Process> Mailbox<P> {
         if inner.word != Word::None {
             return Turn::Word(std::mem::replace(&mut inner.word, Word::None));
         }
-        if open && let Some(Queued { letter, taken }) = inner.letters.pop_front() {
+        if open && let Some(letter) = inner.letters.pop_front() {
             inner.handled += 1;
-            if let Some(taken) = taken {
-                taken.store(true, Ordering::Release);
-            }
-            if inner.letters.is_empty() && inner.letters.capacity() > KEPT_PLACES {
+            letter.mark_taken();
+            if inner.letters.is_empty() && inner.letters.capacity() > self.kept {
                 inner.letters = VecDeque::new();
             }
             if inner.waiting > 0 {
@@ -296,7 +297,7 @@ impl<P: Process> Mailbox<P> {
         if inner.status != Status::Up {
             return;
         }
-        inner.letters.push_front(Queued { letter, taken: None });
+        inner.letters.push_front(letter);
         let waker = inner.waker.take();
         drop(inner);
         if let Some(waker) = waker {

@@ -12,19 +12,19 @@ use crate::word::{Status, Word};
 /// What a cell shares with its handles and its supervisor.
 pub(crate) struct Shared<P: Process> {
     name: Arc<str>,
-    watch: OnceLock<Box<dyn Watch>>,
+    watch: OnceLock<Arc<dyn Watch>>,
     /// The [`Pulse::place`] of the cell; 0 before it has come to its arbiter.
     place: AtomicUsize,
     pub(crate) mailbox: Mailbox<P>,
 }
 
 impl<P: Process> Shared<P> {
-    pub(crate) fn new(name: Arc<str>, capacity: usize) -> Self {
+    pub(crate) fn new(name: Arc<str>, capacity: usize, kept: usize) -> Self {
         Self {
             name,
             watch: OnceLock::new(),
             place: AtomicUsize::new(0),
-            mailbox: Mailbox::new(capacity),
+            mailbox: Mailbox::new(capacity, kept),
         }
     }
 
@@ -61,7 +61,7 @@ impl<P: Process> Shared<P> {
         self.mailbox.depose()
     }
 
-    pub(crate) fn set_watch(&self, watch: Box<dyn Watch>) {
+    pub(crate) fn set_watch(&self, watch: Arc<dyn Watch>) {
         let _ = self.watch.set(watch);
     }
 

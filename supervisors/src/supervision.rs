@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{self, error::TryRecvError};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::census::Counted;
@@ -176,6 +177,17 @@ impl Supervisor {
             let Some((at, index)) = due.min() else {
                 return self.notices.recv().await;
             };
+            if at <= Instant::now() {
+                // No timer is as quick as none; what was told before it was due comes first.
+                match self.notices.try_recv() {
+                    Ok(notice) => return Some(notice),
+                    Err(TryRecvError::Disconnected) => return None,
+                    Err(TryRecvError::Empty) => {
+                        self.start(index);
+                        continue;
+                    }
+                }
+            }
             match timeout_at(at, self.notices.recv()).await {
                 Ok(notice) => return notice,
                 Err(_elapsed) => self.start(index),

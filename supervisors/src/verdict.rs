@@ -186,7 +186,7 @@ mod tests {
             (ExitReason::Shutdown, false),
             (ExitReason::Killed, true),
             (ExitReason::Failed(Arc::clone(&failure)), true),
-            (ExitReason::Panicked(Panic { message: String::new(), place: None }), true),
+            (ExitReason::Panicked(Arc::new(Panic { message: String::new(), place: None })), true),
             (ExitReason::StartFailed(failure), true),
             (ExitReason::StartTimedOut, true),
         ]

@@ -50,7 +50,7 @@ impl<P: Process> Drop for Task<P> {
 /// The futures and timers of one incarnation, dropped with it.
 pub(crate) struct Work<P: Process> {
     /// Made at the first use: many processes never have any.
-    tasks: Option<FuturesUnordered<Task<P>>>,
+    tasks: Option<Box<FuturesUnordered<Task<P>>>>,
     mailbox_holds: u32,
     stop_holds: u32,
     stop_asked: bool,
@@ -79,9 +79,12 @@ impl<P: Process> Work<P> {
             Hold::Mailbox => self.mailbox_holds += 1,
             Hold::Stop => self.stop_holds += 1,
         }
-        self.tasks
-            .get_or_insert_with(FuturesUnordered::new)
-            .push(Task { future: Some(future), hold });
+        self.tasks.get_or_insert_with(Box::default).push(Task { future: Some(future), hold });
+    }
+
+    /// Whether there never was a future.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.tasks.is_none()
     }
 
     /// The next future that is finished. It holds what it holds until [`Work::leave`].

@@ -1,5 +1,6 @@
 //! The laws of the verdict, as properties.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ordershop_supervisors::{
@@ -22,7 +23,7 @@ fn exits() -> impl Strategy<Value = ExitReason> {
         Just(ExitReason::StartTimedOut),
         Just(ExitReason::Failed(failure())),
         Just(ExitReason::StartFailed(failure())),
-        Just(ExitReason::Panicked(Panic { message: String::new(), place: None })),
+        Just(ExitReason::Panicked(Arc::new(Panic { message: String::new(), place: None }))),
     ]
 }
 
