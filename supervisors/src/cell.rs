@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use actix::fut::ActorFuture;
-use actix::{Actor, ActorContext, AsyncContext};
+use actix::{Actor, ActorContext, ActorState};
 use actix_rt::ArbiterHandle;
 use futures_util::future::LocalBoxFuture;
 
@@ -44,13 +43,13 @@ pub(crate) fn launch<P: Process>(
     origin: Arc<dyn Origin<P>>,
 ) {
     let seed = Seed { shared: Some(Arc::clone(shared)), epoch };
-    // The address is dropped: letters go to the mailbox of the cell itself.
-    let _ = Cell::start_in_arbiter(arbiter, move |_| {
+    // An arbiter that is gone drops the seed.
+    let _ = arbiter.spawn_fn(move || {
         let shared = seed.grow();
         let pulse = Pulse::here();
         let counted = Counted::new("cell", shared.name());
         shared.arrive(epoch, &pulse);
-        Cell {
+        let cell = Cell {
             shared,
             epoch,
             pulse,
@@ -60,7 +59,8 @@ pub(crate) fn launch<P: Process>(
             incarnation: 0,
             closing: false,
             _counted: counted,
-        }
+        };
+        actix_rt::spawn(Driver { cell, context: Lifecycle(ActorState::Started) });
     });
 }
 
@@ -113,11 +113,7 @@ impl<P: Process> Cell<P> {
 }
 
 impl<P: Process> Actor for Cell<P> {
-    type Context = actix::Context<Self>;
-
-    fn started(&mut self, actx: &mut Self::Context) {
-        actx.spawn(Driver);
-    }
+    type Context = Lifecycle;
 }
 
 impl<P: Process> Drop for Cell<P> {
@@ -134,23 +130,46 @@ impl<P: Process> Drop for Cell<P> {
     }
 }
 
-/// Gives the cell its turns, for as long as its actor lives.
-struct Driver;
+/// The context of a cell. actix's own would bring a second mailbox, which nobody writes to, and
+/// room for futures, which the cell holds itself: more than half of what an idle actor takes.
+pub(crate) struct Lifecycle(ActorState);
 
-impl<P: Process> ActorFuture<Cell<P>> for Driver {
+impl ActorContext for Lifecycle {
+    fn stop(&mut self) {
+        self.0 = ActorState::Stopping;
+    }
+
+    fn terminate(&mut self) {
+        self.0 = ActorState::Stopped;
+    }
+
+    fn state(&self) -> ActorState {
+        self.0
+    }
+}
+
+/// Gives the cell its turns, for as long as its actor lives.
+struct Driver<P: Process> {
+    cell: Cell<P>,
+    context: Lifecycle,
+}
+
+impl<P: Process> Future for Driver<P> {
     type Output = ();
 
-    fn poll(
-        self: Pin<&mut Self>,
-        cell: &mut Cell<P>,
-        actx: &mut actix::Context<Cell<P>>,
-        cx: &mut TaskContext<'_>,
-    ) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let Self { cell, context } = self.get_mut();
+        if context.state() == ActorState::Started {
+            cell.started(context);
+            context.0 = ActorState::Running;
+        }
         let before = cell.pulse.enter(cell.shared.id());
         cell.drive(cx);
         cell.pulse.leave(before);
         if cell.closing {
-            actx.stop();
+            context.stop();
+            cell.stopped(context);
+            context.terminate();
             return Poll::Ready(());
         }
         Poll::Pending

@@ -33,8 +33,8 @@ pub(crate) enum Life<P> {
     Idle,
     /// Waits for the time to begin anew, if it is to wait at all: no timer is as quick as none.
     Resting(Option<Timer>),
-    /// The factory is at work.
-    Starting { process: LocalBoxFuture<'static, Result<P, Failure>>, limit: Timer },
+    /// The factory is at work. The limit is set when there is something to wait for.
+    Starting { process: LocalBoxFuture<'static, Result<P, Failure>>, limit: Option<Timer> },
     /// An incarnation is up.
     Up(P),
     /// First its pauses finish; then it is told, and what [`Process::stopping`] began finishes.
@@ -218,6 +218,8 @@ impl<P: Process> Cell<P> {
                     (Err(panic), orphans) => self.end(&panicked_at_start(panic), orphans),
                     (Ok(Poll::Pending), orphans) => {
                         orphans.unanswered();
+                        let time = self.origin.timing().start;
+                        let limit = limit.get_or_insert_with(|| Box::pin(sleep(time)));
                         if limit.as_mut().poll(cx).is_pending() {
                             return false;
                         }
@@ -244,8 +246,7 @@ impl<P: Process> Cell<P> {
         match contained(|| self.origin.make(birth)) {
             (Ok(process), orphans) => {
                 orphans.unanswered();
-                let limit = Box::pin(sleep(self.origin.timing().start));
-                self.life = Life::Starting { process, limit };
+                self.life = Life::Starting { process, limit: None };
             }
             (Err(panic), orphans) => self.end(&panicked_at_start(panic), orphans),
         }
