@@ -50,6 +50,7 @@ fn on_redis_a_command_that_dies_anywhere_has_one_effect_when_it_is_sent_again() 
 }
 
 /// Lets each `step`th command die at each `step`th of its points.
+#[allow(clippy::print_stdout, reason = "a test that fails shows at which")]
 fn dies_anywhere(scene: &Scene, step: usize) {
     for sent in scene.commands().into_iter().skip(step / 2 * 3).step_by(step * step) {
         let reference = scene.folder.copy();

@@ -88,6 +88,7 @@ fn on_redis_kills_in_the_middle_of_commands_lose_nothing_that_was_acknowledged()
 }
 
 /// Kills the shop so often while it works on the same data.
+#[allow(clippy::print_stdout, reason = "a test that fails shows at which")]
 fn kill_in_the_middle(folder: &Folder, kills: usize) {
     let mut shop = Shop::start(folder);
     let stock = Stock::put_in(&shop);

@@ -82,18 +82,13 @@ impl Folder {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
         runtime.block_on(async {
-            match &self.redis {
-                None => {
-                    let options = embedded::Options::default();
-                    let log = Embedded::open(self.data(), &topics::ALL, options);
-                    work(&log.expect("the log")).await
-                }
-                Some(_) => {
-                    let options = redis::Options::default();
-                    let log = Redis::open(&self.store(), &topics::ALL, options).await;
-                    work(&log.expect("the log")).await
-                }
+            if self.redis.is_some() {
+                let options = redis::Options::default();
+                let log = Redis::open(&self.store(), &topics::ALL, options).await;
+                return work(&log.expect("the log")).await;
             }
+            let log = Embedded::open(self.data(), &topics::ALL, embedded::Options::default());
+            work(&log.expect("the log")).await
         })
     }
 

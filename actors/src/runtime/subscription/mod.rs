@@ -76,6 +76,15 @@ pub struct SubscriptionOptions {
 /// Makes a handler.
 type Make<H> = Arc<dyn Fn() -> H + Send + Sync>;
 
+/// What becomes of a cursor that is to be saved.
+#[derive(Clone, Copy, Debug, Default)]
+struct CursorState {
+    /// Whether it is being saved, or will be soon.
+    saving: bool,
+    /// Whether it could not be saved last, so that an outage is told of once.
+    failing: bool,
+}
+
 /// The process of a subscription.
 #[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others are")]
 pub struct Subscription<H: Handler> {
@@ -100,9 +109,7 @@ pub struct Subscription<H: Handler> {
     suspects: Suspects,
     finished: Positions,
     saved: Positions,
-    saving: bool,
-    /// Whether the cursor could not be saved last, so that an outage is told of once.
-    cursor_fails: bool,
+    cursor: CursorState,
     /// Whether the handler is saving what it holds.
     handler_saves: bool,
 }
@@ -174,8 +181,7 @@ impl<H: Handler> Subscription<H> {
                     suspects: Suspects::default(),
                     finished,
                     saved,
-                    saving: false,
-                    cursor_fails: false,
+                    cursor: CursorState::default(),
                     handler_saves: false,
                 })
             }
@@ -226,14 +232,14 @@ impl<H: Handler> Subscription<H> {
 
     /// Saves the cursor after a while, so that many batches share one write.
     fn save_soon(&mut self, ctx: &mut Context<'_, Self>) {
-        if self.saving || self.options.start == Start::Beginning {
+        if self.cursor.saving || self.options.start == Start::Beginning {
             return;
         }
-        self.saving = true;
+        self.cursor.saving = true;
         ctx.after(CURSOR_INTERVAL, |subscription, ctx| {
             let (save, finished) = subscription.save();
             ctx.spawn(save, |subscription, saved, ctx| {
-                subscription.saving = false;
+                subscription.cursor.saving = false;
                 subscription.tell_of_cursor(&saved);
                 if saved.is_ok() {
                     subscription.saved = finished;
@@ -252,15 +258,15 @@ impl<H: Handler> Subscription<H> {
         let name = &self.options.name;
         match saved {
             // Until it is saved, the events would come again; handlers are idempotent.
-            Err(error) if !self.cursor_fails => {
+            Err(error) if !self.cursor.failing => {
                 tracing::warn!(subscriber = %name, %error, "cannot save the cursor yet");
             }
-            Ok(()) if self.cursor_fails => {
+            Ok(()) if self.cursor.failing => {
                 tracing::info!(subscriber = %name, "the cursor is saved again");
             }
             Ok(()) | Err(_) => {}
         }
-        self.cursor_fails = saved.is_err();
+        self.cursor.failing = saved.is_err();
     }
 
     /// Saves how far it has come, and says what that is; gives whether it was saved.
