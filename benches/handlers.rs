@@ -1,8 +1,8 @@
 //! How long it takes from an acknowledged append to the call of a subscription's handler.
 //! `cargo xtask bench` builds and runs it.
 //!
-//! `handlers FOLDER SECONDS ROUNDS` runs journal, entities, reader and one subscription on a new log,
-//! as the shop does, and has customers changed by a thread of its own: first as fast as they answer,
+//! `handlers LOG SECONDS ROUNDS` runs journal, entities, reader and one subscription on a new log, in a
+//! folder or on the Redis server of a URL, as the shop does, and has customers changed by a thread of its own: first as fast as they answer,
 //! which gives the peak, then at half of that, whatever they answer. It prints a row of figures.
 #![expect(clippy::print_stdout, reason = "it tells figures")]
 
@@ -21,6 +21,7 @@ use ordershop_actors::runtime::{
 use ordershop_actors::shop::topics;
 use ordershop_domain::{Customer, CustomerCommand};
 use ordershop_store::embedded::{Embedded, Options};
+use ordershop_store::redis::{self, Redis};
 use ordershop_store::{Entry, EventLog};
 use ordershop_supervisors::{Strategy, SupervisorSpec, Tree, cell, dynamic};
 use serde_json::json;
@@ -168,8 +169,15 @@ impl Sender {
     }
 }
 
-async fn measure(folder: &str, seconds: f64, rounds: u32) -> Result<(), Failure> {
-    let log = Arc::new(Embedded::open(folder, &topics::ALL, Options::default())?);
+async fn open(log: &str) -> Result<Arc<dyn EventLog>, Failure> {
+    if log.starts_with("redis") {
+        return Ok(Arc::new(Redis::open(log, &topics::ALL, redis::Options::default()).await?));
+    }
+    Ok(Arc::new(Embedded::open(log, &topics::ALL, Options::default())?))
+}
+
+async fn measure(log: &str, seconds: f64, rounds: u32) -> Result<(), Failure> {
+    let log = open(log).await?;
     support::fill(&*log, CUSTOMERS).await?;
     let (round, current) = watch::channel(Arc::new(Times::of(0)));
     let watched = Watched::new(Arc::clone(&log), {
@@ -253,7 +261,6 @@ async fn measure(folder: &str, seconds: f64, rounds: u32) -> Result<(), Failure>
     });
     println!("{row}");
     tree.stop().await;
-    log.close();
     Ok(())
 }
 
@@ -276,9 +283,9 @@ async fn until_handled(times: &Times) -> Vec<f64> {
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [folder, seconds, rounds] = &arguments[..] else {
+    let [log, seconds, rounds] = &arguments[..] else {
         println!("`cargo xtask bench handlers` runs this");
         return Ok(());
     };
-    actix_rt::System::new().block_on(measure(folder, seconds.parse()?, rounds.parse()?))
+    actix_rt::System::new().block_on(measure(log, seconds.parse()?, rounds.parse()?))
 }

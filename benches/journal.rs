@@ -98,7 +98,7 @@ async fn measure(folder: &str, seconds: f64) -> Result<(), Failure> {
     let (folder, log_folder) = (PathBuf::from(folder), Path::new(folder).join("log"));
     let log = Arc::new(Embedded::open(&log_folder, &topics::ALL, Options::default())?);
     let batches = Arc::new(AtomicU64::new(0));
-    let watched = Watched::new(Arc::clone(&log), {
+    let watched = Watched::new(Arc::<Embedded>::clone(&log), {
         let batches = Arc::clone(&batches);
         Box::new(move |_| {
             batches.fetch_add(1, Ordering::Relaxed);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ordershop_store::embedded::Embedded;
 use ordershop_store::{
     Action, Batch, Blob, BlobParts, BoxFuture, CursorName, EntitySnapshot, Entry, EntryId,
     EventLog, LogError, Outcome, Page, Position, Positions, Topic, UniqueKey,
@@ -14,13 +13,13 @@ pub(crate) type Watcher = Box<dyn Fn(&[Uuid]) + Send + Sync>;
 
 /// A log and whoever watches its appends.
 pub(crate) struct Watched {
-    inner: Arc<Embedded>,
+    inner: Arc<dyn EventLog>,
     watcher: Watcher,
 }
 
 impl Watched {
     /// That log, watched.
-    pub(crate) fn new(inner: Arc<Embedded>, watcher: Watcher) -> Arc<Self> {
+    pub(crate) fn new(inner: Arc<dyn EventLog>, watcher: Watcher) -> Arc<Self> {
         Arc::new(Self { inner, watcher })
     }
 }
@@ -34,6 +33,10 @@ impl EventLog for Watched {
             (self.watcher)(&commands);
             Ok(outcomes)
         })
+    }
+
+    fn appends_at_once(&self) -> usize {
+        self.inner.appends_at_once()
     }
 
     fn read(&self, after: Positions, limit: usize) -> BoxFuture<'_, Result<Page, LogError>> {

@@ -17,6 +17,7 @@ mod options;
 mod page;
 mod process;
 mod programs;
+mod redis;
 mod row;
 mod sections;
 mod server;
@@ -47,6 +48,7 @@ thing that bounds it, measured in the same run and in turn with it, so that a bu
 Sections, by group:
   http    customers, orders, queries   the shop over HTTP
   log     log                          appends to the log, beside a bare file
+  redis   redis                        the same on a Redis server, beside redis-benchmark
   inside  entities, handlers,          an entity's memory; how soon a handler hears of a command;
           supervision                  a cell beside actors of actix, kameo and ractor
   start   start                        starts, replay and memory with a million events

@@ -43,11 +43,20 @@ impl Lag {
 impl Shop {
     /// Starts the program on the log in a folder and waits until it serves.
     pub(super) fn start(programs: &Programs, log: &Path) -> Result<Self, Failed> {
-        let server = Server::start(
-            Command::new(programs.named("ordershop")?)
-                .args(["serve", "--http", "127.0.0.1:0", "--mail", "none", "--store"])
-                .arg(format!("embedded:{}", log.display())),
-        )?;
+        Self::start_on(programs, &format!("embedded:{}", log.display()))
+    }
+
+    /// The same on any store.
+    pub(super) fn start_on(programs: &Programs, store: &str) -> Result<Self, Failed> {
+        let server = Server::start(Command::new(programs.named("ordershop")?).args([
+            "serve",
+            "--http",
+            "127.0.0.1:0",
+            "--mail",
+            "none",
+            "--store",
+            store,
+        ]))?;
         Ok(Self { server })
     }
 

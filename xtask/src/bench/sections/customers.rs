@@ -12,7 +12,7 @@ pub(super) const ABOUT: &str = "`POST /customers`, one customer a request, answe
     handler that reads the same JSON and answers a constant. CPU is the server's processor time \
     for each request, the subscribers' work included.";
 
-const CUSTOMER: &str = r#"{"name":"Ada Lovelace","email":"ada@example.org"}"#;
+pub(super) const CUSTOMER: &str = r#"{"name":"Ada Lovelace","email":"ada@example.org"}"#;
 /// How many clients ask at once.
 const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
 /// The aim is set for this many of them.

@@ -6,6 +6,7 @@ mod handlers;
 mod log;
 mod orders;
 mod queries;
+mod redis;
 mod start;
 mod supervision;
 
@@ -30,6 +31,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "orders", group: "http", about: orders::ABOUT, run: orders::run },
     Section { name: "queries", group: "http", about: queries::ABOUT, run: queries::run },
     Section { name: "log", group: "log", about: log::ABOUT, run: log::run },
+    Section { name: "redis", group: "redis", about: redis::ABOUT, run: redis::run },
     Section { name: "entities", group: "inside", about: entities::ABOUT, run: entities::run },
     Section { name: "handlers", group: "inside", about: handlers::ABOUT, run: handlers::run },
     Section {

@@ -29,22 +29,7 @@ pub(super) fn run(bench: &Bench<'_>, rows: &mut Vec<Row>) -> Result<(), Failed> 
     let programs = bench.programs(&["bare_http"])?;
     let shop = Shop::start(&programs, &folder.path().join("log"))?;
     let bare = bare(&programs, folder.path())?;
-    let of = |count: usize, entity: &dyn Fn(usize) -> Value| {
-        (0..count).map(entity).collect::<Vec<Value>>()
-    };
-    let customers = shop.create(
-        "/customers",
-        &of(CUSTOMERS, &|n| json!({"name": format!("C {n}"), "email": "c@example.org"})),
-    )?;
-    let products = shop.create(
-        "/products",
-        &of(PRODUCTS, &|n| json!({"name": format!("P {n}"), "price": n + 1})),
-    )?;
-    shop.create(
-        "/inventory",
-        &of(PRODUCTS, &|n| json!({"product_id": products[n], "amount": STOCK})),
-    )?;
-    shop.drain()?;
+    let (customers, products) = furnish(&shop)?;
 
     for (whose, products, aim) in
         [("100 products", &products[..], Some(AIM)), ("one product", &products[..1], None)]
@@ -62,8 +47,29 @@ pub(super) fn run(bench: &Bench<'_>, rows: &mut Vec<Row>) -> Result<(), Failed> 
     shop.server.stop()
 }
 
+/// Makes customers and products with plenty of stock; gives their ids.
+pub(super) fn furnish(shop: &Shop) -> Result<(Vec<String>, Vec<String>), Failed> {
+    let of = |count: usize, entity: &dyn Fn(usize) -> Value| {
+        (0..count).map(entity).collect::<Vec<Value>>()
+    };
+    let customers = shop.create(
+        "/customers",
+        &of(CUSTOMERS, &|n| json!({"name": format!("C {n}"), "email": "c@example.org"})),
+    )?;
+    let products = shop.create(
+        "/products",
+        &of(PRODUCTS, &|n| json!({"name": format!("P {n}"), "price": n + 1})),
+    )?;
+    shop.create(
+        "/inventory",
+        &of(PRODUCTS, &|n| json!({"product_id": products[n], "amount": STOCK})),
+    )?;
+    shop.drain()?;
+    Ok((customers, products))
+}
+
 /// Orders of two or three pieces of products that are drawn, always the same ones.
-fn orders(customers: &[String], products: &[String]) -> Vec<Vec<u8>> {
+pub(super) fn orders(customers: &[String], products: &[String]) -> Vec<Vec<u8>> {
     let mut seed = SEED;
     let mut draw = |below: usize| {
         // Xorshift, see Marsaglia, "Xorshift RNGs", 2003.
