@@ -76,10 +76,13 @@ impl<P: Process> Cell<P> {
                         return;
                     }
                 }
-                Turn::Letter(letter) => {
+                Turn::Letter { letter, last } => {
                     messages += 1;
                     self.pulse.beat();
                     self.step(|process, ctx| letter.open(process, ctx));
+                    if last && self.is_open() && self.work.is_idle() {
+                        return;
+                    }
                 }
                 Turn::Parked => {
                     steps += 1;

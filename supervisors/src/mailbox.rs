@@ -72,11 +72,24 @@ pub(crate) enum Refused<M: Message> {
 /// What a cell has to do next.
 pub(crate) enum Turn<P: Process> {
     Word(Word),
-    Letter(Box<dyn Envelope<P>>),
+    Letter {
+        letter: Box<dyn Envelope<P>>,
+        /// There is nothing behind it; the task is woken when that changes, as if it were parked.
+        last: bool,
+    },
     /// Nothing; its task is woken when that changes.
     Parked,
     /// Another cell has its place.
     Deposed,
+}
+
+impl<P: Process> Inner<P> {
+    fn park(&mut self, open: bool, waker: &Waker) {
+        self.reading = open;
+        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.waker = Some(waker.clone());
+        }
+    }
 }
 
 impl<P: Process> Mailbox<P> {
@@ -220,6 +233,10 @@ impl<P: Process> Mailbox<P> {
             if inner.letters.is_empty() && inner.letters.capacity() > self.kept {
                 inner.letters = VecDeque::new();
             }
+            let last = inner.letters.is_empty();
+            if last {
+                inner.park(open, waker);
+            }
             if inner.waiting > 0 {
                 let freed = inner.freed.clone();
                 drop(inner);
@@ -227,12 +244,9 @@ impl<P: Process> Mailbox<P> {
                     freed.notify_one();
                 }
             }
-            return Turn::Letter(letter);
+            return Turn::Letter { letter, last };
         }
-        inner.reading = open;
-        if !inner.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            inner.waker = Some(waker.clone());
-        }
+        inner.park(open, waker);
         Turn::Parked
     }
 
