@@ -86,7 +86,6 @@ struct CursorState {
 }
 
 /// The process of a subscription.
-#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others are")]
 pub struct Subscription<H: Handler> {
     options: SubscriptionOptions,
     log: Arc<dyn EventLog>,
