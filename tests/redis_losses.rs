@@ -72,7 +72,10 @@ fn after_a_loss_all_is_made_anew_and_mails_wait_for_an_operator() {
     let shop = Shop::start(&folder);
     stands_still(&shop);
     assert_eq!(folder.mails(), before, "nobody was written to");
-    assert_eq!(resume(&shop, "all"), "crm goes on\nbilling goes on\nmsg goes on\n");
+    assert_eq!(
+        resume(&shop, "all"),
+        "crm goes on\nbilling goes on\nmsg goes on\nkeys goes on\ncache goes on\n"
+    );
     let now = folder.wait_for_mails(before.len() + 1 + 2);
     let new: Vec<&Mail> = now.iter().filter(|mail| !before.contains(mail)).collect();
     assert!(new.iter().all(|mail| mail.to != "bob@a.example"), "{new:?}");
