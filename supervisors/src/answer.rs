@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::sync::futures::OwnedNotified;
 use tokio::sync::oneshot;
 
+use crate::letter::Taken;
 use crate::message::Outcome;
 use crate::shared::Shared;
 use crate::{AskError, ExitReason, Lost, Message, Process};
@@ -20,8 +20,8 @@ use crate::{AskError, ExitReason, Lost, Message, Process};
 pub(crate) struct Answer<'a, P: Process, M: Message> {
     shared: &'a Shared<P>,
     channel: oneshot::Receiver<Outcome<M::Reply>>,
-    /// Whether the letter was taken out; unknown when it was not written for that.
-    taken: Option<Arc<AtomicBool>>,
+    /// Who took the letter out; unknown when it was not written for that.
+    taken: Option<Arc<Taken>>,
     epoch: u32,
     deposed: Option<Pin<Box<OwnedNotified>>>,
 }
@@ -30,7 +30,7 @@ impl<'a, P: Process, M: Message> Answer<'a, P, M> {
     pub(crate) fn new(
         shared: &'a Shared<P>,
         channel: oneshot::Receiver<Outcome<M::Reply>>,
-        taken: Option<Arc<AtomicBool>>,
+        taken: Option<Arc<Taken>>,
         epoch: u32,
     ) -> Self {
         Self { shared, channel, taken, epoch, deposed: None }
@@ -51,11 +51,12 @@ impl<'a, P: Process, M: Message> Answer<'a, P, M> {
                 }
                 return false;
             };
-            if self.taken.as_ref().is_none_or(|taken| taken.load(Ordering::Acquire)) {
-                return true;
+            let Some(taken) = &self.taken else { return true };
+            match taken.epoch() {
+                Some(taker) if taker < epoch => return true,
+                // Still in the mailbox, or with a cell that has the place since.
+                Some(_) | None => self.epoch = epoch,
             }
-            // It is still in the mailbox, and comes to the next cell.
-            self.epoch = epoch;
             self.deposed = None;
         }
     }

@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use tokio::sync::oneshot;
 
 use crate::answer::Answer;
-use crate::letter::Letter;
+use crate::letter::{Letter, Taken};
 use crate::mailbox::Refused;
 use crate::monitor::{Monitor, Told};
 use crate::shared::Shared;
@@ -98,8 +97,8 @@ impl<P: Process> Handle<P> {
         Monitor(up.then_some(told))
     }
 
-    /// Where an asker on another thread learns whether its letter was taken out.
-    fn taken(&self) -> Option<Arc<AtomicBool>> {
+    /// Where an asker on another thread learns who took its letter out.
+    fn taken(&self) -> Option<Arc<Taken>> {
         (!self.shared.is_here()).then(Arc::default)
     }
 }

@@ -229,7 +229,7 @@ impl<P: Process> Mailbox<P> {
         }
         if open && let Some(letter) = inner.letters.pop_front() {
             inner.handled += 1;
-            letter.mark_taken();
+            letter.mark_taken(epoch);
             if inner.letters.is_empty() && inner.letters.capacity() > self.kept {
                 inner.letters = VecDeque::new();
             }

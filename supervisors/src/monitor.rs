@@ -134,6 +134,9 @@ struct ExitSignal {
 }
 
 impl<P: Process> Envelope<P> for ExitSignal {
+    /// Nobody asked.
+    fn mark_taken(&self, _: u32) {}
+
     fn open(self: Box<Self>, _: &mut P, ctx: &mut Context<'_, P>) -> Result<(), Failure> {
         if ctx.incarnation() == self.incarnation { Err(self.broken.into()) } else { Ok(()) }
     }

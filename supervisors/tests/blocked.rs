@@ -4,11 +4,13 @@
 
 mod support;
 
+use std::pin::pin;
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use actix_rt::{Arbiter, System};
 use futures_util::future::{join, join3};
+use futures_util::poll;
 use ordershop_supervisors::{
     AskError, ExitReason, Heard, Lifecycle, Lost, Strategy, TooManyBlocked, Tree, Watchdog, dynamic,
 };
@@ -70,6 +72,36 @@ fn a_blocked_handler_is_told_by_name_and_all_of_its_thread_begins_anew_elsewhere
         arbiter.join().unwrap();
         assert!(!record.contains("a stopping"));
         assert_eq!(a.ask(Do::Answer).await.unwrap(), 2);
+        tree.stop().await;
+    });
+}
+
+#[test]
+fn an_asker_that_looks_late_waits_for_the_incarnation_that_took_its_message_meanwhile() {
+    System::new().block_on(async {
+        let arbiter = Arbiter::new();
+        let (a, spec) = probe_of("a", &Record::default(), |cell| cell.on(&arbiter.handle()));
+        let root = supervisor("root", Strategy::OneForOne).child(spec);
+        let tree = Tree::prepare(root).watchdog(SOON).start().await.unwrap();
+
+        let barrier = Arc::new(Barrier::new(2));
+        let mut blocked = pin!(a.ask(Do::Block(Arc::clone(&barrier))));
+        assert!(poll!(&mut blocked).is_pending());
+        until(|| a.depth() == 0).await;
+        let mut queued = pin!(a.ask(Do::Keep));
+        assert!(poll!(&mut queued).is_pending());
+        assert!(is_blocked(&blocked.await));
+        until(|| a.depth() == 0).await;
+
+        assert!(poll!(&mut queued).is_pending(), "it is with the second incarnation");
+        let answer = Do::with(|probe, _| {
+            probe.kept.remove(0).send(probe.incarnation);
+            Ok(())
+        });
+        assert_eq!(a.ask(answer).await.unwrap(), 2);
+        assert_eq!(queued.await.unwrap(), 2);
+        barrier.wait();
+        arbiter.join().unwrap();
         tree.stop().await;
     });
 }
