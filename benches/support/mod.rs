@@ -13,6 +13,11 @@ use ordershop_domain::{Customer, CustomerCommand, CustomerDraft, Mailbox, Name};
 use ordershop_store::{Batch, EventLog, Transaction};
 use uuid::Uuid;
 
+/// The allocator that the shop has, too.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Why a program cannot go on.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 

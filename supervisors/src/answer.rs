@@ -53,7 +53,7 @@ impl<'a, P: Process, M: Message> Answer<'a, P, M> {
             };
             let Some(taken) = &self.taken else { return true };
             match taken.epoch() {
-                Some(taker) if taker < epoch => return true,
+                Some(by) if by < epoch => return true,
                 // Still in the mailbox, or with a cell that has the place since.
                 Some(_) | None => self.epoch = epoch,
             }

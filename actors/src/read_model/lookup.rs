@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Bound;
 
 use ordershop_store::Topic;
-use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
+use rpds::{HashTrieMapSync, RedBlackTreeSetSync};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
 use uuid::Uuid;
@@ -68,46 +68,41 @@ impl<'de> Visitor<'de> for Lookup {
 
 /// The index of one look-up; a clone shares everything.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Index {
-    keys: HashTrieMapSync<Uuid, Uuid>,
-    places: RedBlackTreeMapSync<(Uuid, Place), ()>,
-}
+pub(super) struct Index(HashTrieMapSync<Uuid, RedBlackTreeSetSync<Place>>);
 
 impl Index {
-    /// The id by which this entity is found.
-    pub(super) fn key(&self, entity: Uuid) -> Option<Uuid> {
-        self.keys.get(&entity).copied()
-    }
-
-    /// Has the entity at this place found by this id, or not at all.
-    pub(super) fn set(&mut self, place: Place, key: Option<Uuid>) {
-        let before = self.key(place.id);
-        if before == key {
+    /// Has the entity at this place found by another id than before, or not at all.
+    pub(super) fn set(&mut self, place: Place, before: Option<Uuid>, now: Option<Uuid>) {
+        if before == now {
             return;
         }
-        if let Some(before) = before {
-            self.keys.remove_mut(&place.id);
-            self.places.remove_mut(&(before, place));
+        if let Some(before) = before
+            && let Some(places) = self.0.get_mut(&before)
+        {
+            places.remove_mut(&place);
+            if places.is_empty() {
+                self.0.remove_mut(&before);
+            }
         }
-        if let Some(key) = key {
-            self.keys.insert_mut(place.id, key);
-            self.places.insert_mut((key, place), ());
+        let Some(now) = now else { return };
+        match self.0.get_mut(&now) {
+            Some(places) => {
+                places.insert_mut(place);
+            }
+            None => self.0.insert_mut(now, RedBlackTreeSetSync::default().insert(place)),
         }
     }
 
     /// Whether anything is found by this id.
     pub(super) fn contains(&self, key: Uuid) -> bool {
-        self.places(key, None).next().is_some()
+        self.0.contains_key(&key)
     }
 
     /// What is found by this id, in the order of creation, from behind a place on.
     pub(super) fn places(&self, key: Uuid, after: Option<Place>) -> impl Iterator<Item = Place> {
-        let start = match after {
-            Some(place) => Bound::Excluded((key, place)),
-            None => Bound::Included((key, Place::FIRST)),
-        };
-        let end = Bound::Included((key, Place::LAST));
-        self.places.range((start, end)).map(|((_, place), ())| *place)
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let places = self.0.get(&key).into_iter();
+        places.flat_map(move |places| places.range((start, Bound::Unbounded))).copied()
     }
 }
 
@@ -136,17 +131,18 @@ mod tests {
         let (ann, bob) = (Uuid::from_u128(100), Uuid::from_u128(200));
         let mut index = Index::default();
         for number in [3, 1, 2] {
-            index.set(place(number), Some(ann));
+            index.set(place(number), None, Some(ann));
         }
-        index.set(place(4), Some(bob));
+        index.set(place(4), None, Some(bob));
         let found = |index: &Index, key, after| index.places(key, after).collect::<Vec<_>>();
         assert_eq!(found(&index, ann, None), [place(1), place(2), place(3)]);
         assert_eq!(found(&index, ann, Some(place(1))), [place(2), place(3)]);
-        assert_eq!(found(&index, ann, Some(Place::LAST)), []);
-        index.set(place(2), Some(bob));
-        index.set(place(1), None);
+        assert_eq!(found(&index, ann, Some(place(u64::MAX))), []);
+        index.set(place(2), Some(ann), Some(bob));
+        index.set(place(1), Some(ann), None);
         assert_eq!(found(&index, ann, None), [place(3)]);
         assert_eq!(found(&index, bob, None), [place(2), place(4)]);
-        assert!(!index.contains(Uuid::from_u128(150)));
+        index.set(place(3), Some(ann), None);
+        assert!(index.contains(bob) && !index.contains(ann), "nothing is kept of what is empty");
     }
 }

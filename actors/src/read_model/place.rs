@@ -18,13 +18,6 @@ pub struct Place {
     pub id: Uuid,
 }
 
-impl Place {
-    /// Before every entity.
-    pub(super) const FIRST: Self = Self { created: EntryId::ZERO, id: Uuid::nil() };
-    /// Behind every entity.
-    pub(super) const LAST: Self = Self { created: EntryId::MAX, id: Uuid::max() };
-}
-
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.created, self.id.simple())
@@ -54,9 +47,9 @@ mod tests {
     #[test]
     fn a_place_is_read_as_it_was_written() {
         for place in [
-            Place::FIRST,
+            Place { created: EntryId::ZERO, id: Uuid::nil() },
             Place { created: EntryId::new(1_700_000_000, 42), id: Uuid::from_u128(7) },
-            Place::LAST,
+            Place { created: EntryId::MAX, id: Uuid::max() },
         ] {
             assert_eq!(place.to_string().parse(), Ok(place));
         }

@@ -21,6 +21,16 @@ pub(super) fn behind(
     rows.range((start, Bound::Unbounded)).map(|(place, row)| (*place, row))
 }
 
+/// What a table has taken in.
+pub(super) struct Applied {
+    /// Where the entity stands, or stood.
+    pub(super) place: Place,
+    /// What it was before; none for one that came.
+    pub(super) before: Option<Arc<Row>>,
+    /// What it is now; none for one that went.
+    pub(super) now: Option<Arc<Row>>,
+}
+
 /// An immutable table; a clone shares everything, and later changes touch only the one changed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
@@ -94,50 +104,50 @@ impl Table {
         behind(&self.rows, after)
     }
 
-    /// Takes in what an entry says of its entity; returns the place of one that came, changed or went.
+    /// Takes in what an entry says of its entity; tells of one that came, changed or went.
     ///
     /// An entity's state is its entry with the highest id, in whatever order they come: so an entry
     /// below the last one of a living entity changes nothing. Of one that is gone nothing is kept;
     /// whoever has such an entry asks the log.
-    pub(super) fn apply(&mut self, entry: &Entry) -> Option<Place> {
+    pub(super) fn apply(&mut self, entry: &Entry) -> Option<Applied> {
         let (id, last) = (entry.entity_id, entry.id);
         let place = self.place(id);
-        let row = place.and_then(|place| self.rows.get(&place));
-        if row.is_some_and(|row| last <= row.last()) {
+        let before = place.and_then(|place| self.rows.get(&place)).cloned();
+        if before.as_ref().is_some_and(|row| last <= row.last()) {
             return None;
         }
+        let had_list = before.as_ref().is_some_and(|row| row.has_list());
         match entry.action {
             Action::Created | Action::Updated => {
-                let had_list = row.is_some_and(|row| row.has_list());
                 let place = place.unwrap_or_else(|| {
                     self.places.insert_mut(id, last);
                     self.membership = last;
                     Place { created: last, id }
                 });
-                let row = Row::at(Arc::clone(&entry.document), last);
-                self.lists += usize::from(row.has_list());
+                let now = Arc::new(Row::at(Arc::clone(&entry.document), last));
+                self.lists += usize::from(now.has_list());
                 self.lists -= usize::from(had_list);
-                self.rows.insert_mut(place, Arc::new(row));
-                Some(place)
+                self.rows.insert_mut(place, Arc::clone(&now));
+                Some(Applied { place, before, now: Some(now) })
             }
             Action::Deleted => {
-                self.lists -= usize::from(row.is_some_and(|row| row.has_list()));
+                self.lists -= usize::from(had_list);
                 let place = place?;
                 self.places.remove_mut(&id);
                 self.rows.remove_mut(&place);
                 self.membership = last;
-                Some(place)
+                Some(Applied { place, before, now: None })
             }
             Action::Internal => None,
         }
     }
 
-    /// Counts an entry that leaves its entity's state as it is; returns the place of one that lives.
-    pub(super) fn touch(&mut self, entry: &Entry) -> Option<Place> {
+    /// Counts an entry that leaves its entity's state as it is; tells of one that lives.
+    pub(super) fn touch(&mut self, entry: &Entry) -> Option<Applied> {
         let place = self.place(entry.entity_id)?;
-        let row = self.rows.get(&place).filter(|row| row.last() < entry.id)?;
-        let row = Row::at(Arc::clone(row.document()), entry.id);
-        self.rows.insert_mut(place, Arc::new(row));
-        Some(place)
+        let before = self.rows.get(&place).filter(|row| row.last() < entry.id).cloned()?;
+        let now = Arc::new(Row::at(Arc::clone(before.document()), entry.id));
+        self.rows.insert_mut(place, Arc::clone(&now));
+        Some(Applied { place, before: Some(before), now: Some(now) })
     }
 }

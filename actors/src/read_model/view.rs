@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::lookup::{BILLINGS_BY_ORDER, Index, LOOKUPS, Lookup};
 use super::saved::LastEntry;
-use super::table::{Rows, behind};
+use super::table::{Applied, Rows, behind};
 use super::{Place, Row, StreamIndex, Table};
 use crate::shop::{foreign, topics};
 
@@ -147,9 +147,9 @@ impl View {
     /// Takes in a row of the topic in that place; `None` where there is no such topic.
     pub(super) fn restore_row(&mut self, index: usize, place: Place, row: Row) -> Option<()> {
         let topic = *topics::PUBLIC.get(index)?;
-        self.index(topic, place, Some(row.document()));
-        self.tables[index].restore(place, Arc::new(row));
-        self.list_what_is_unbilled(topic, place, None);
+        let row = Arc::new(row);
+        self.tables[index].restore(place, Arc::clone(&row));
+        self.index(topic, &Applied { place, before: None, now: Some(row) });
         Some(())
     }
 
@@ -179,69 +179,50 @@ impl View {
         let Some(index) = self.pass_over(entry) else {
             return;
         };
-        if entry.action == Action::Internal || foreign::check(entry).is_err() {
-            if let Some(place) = self.tables[index].touch(entry) {
-                self.list_what_is_unbilled(entry.topic, place, None);
-            }
-            return;
-        }
-        let Some(place) = self.tables[index].apply(entry) else {
-            return;
+        let applied = if entry.action == Action::Internal || foreign::check(entry).is_err() {
+            self.tables[index].touch(entry)
+        } else {
+            self.tables[index].apply(entry)
         };
-        let billed_before = match entry.topic {
-            topics::BILLING => self.billings().key(place.id),
-            _ => None,
-        };
-        let document = match entry.action {
-            Action::Created | Action::Updated => Some(&*entry.document),
-            Action::Deleted | Action::Internal => None,
-        };
-        self.index(entry.topic, place, document);
-        self.list_what_is_unbilled(entry.topic, place, billed_before);
-    }
-
-    /// Keeps the list of unbilled orders behind a change at a place.
-    fn list_what_is_unbilled(&mut self, topic: Topic, place: Place, billed_before: Option<Uuid>) {
-        match topic {
-            topics::ORDER => self.list_unbilled(place.id, Some(place)),
-            topics::BILLING => {
-                let billed_now = self.billings().key(place.id);
-                for order in [billed_before, billed_now].into_iter().flatten() {
-                    self.list_unbilled(order, self.table(topics::ORDER).place(order));
-                }
-            }
-            _ => {}
+        if let Some(applied) = applied {
+            self.index(entry.topic, &applied);
         }
     }
 
-    /// Keeps the indexes of a topic: an entity of that public state, or of none any more.
-    fn index(&mut self, topic: Topic, place: Place, document: Option<&str>) {
-        for (lookup, index) in LOOKUPS.into_iter().zip(&mut self.indexes) {
-            if lookup.topic != topic {
+    /// Keeps what finds the entities of a topic, behind a change of one.
+    fn index(&mut self, topic: Topic, applied: &Applied) {
+        let Applied { place, before, now } = applied;
+        if topic == topics::ORDER {
+            self.list_unbilled(*place, now.clone());
+        }
+        let lookups = LOOKUPS.into_iter().enumerate();
+        for (number, lookup) in lookups.filter(|(_, lookup)| lookup.topic == topic) {
+            // What had no key was told of when it came.
+            let before = before.as_ref().and_then(|row| lookup.key(row.document()).ok());
+            let now = now.as_ref().and_then(|row| {
+                let key = lookup.key(row.document()).inspect_err(|error| {
+                    tracing::error!(%topic, id = %place.id, %error, "cannot be looked up");
+                });
+                key.ok()
+            });
+            self.indexes[number].set(*place, before, now);
+            if lookup != BILLINGS_BY_ORDER {
                 continue;
             }
-            let key = document.and_then(|document| {
-                lookup
-                    .key(document)
-                    .inspect_err(|error| {
-                        tracing::error!(%topic, id = %place.id, %error, "cannot be looked up");
-                    })
-                    .ok()
-            });
-            index.set(place, key);
+            for order in [before, now].into_iter().flatten() {
+                let orders = self.table(topics::ORDER);
+                if let Some((place, row)) = orders.place(order).and_then(|at| orders.row(at)) {
+                    self.list_unbilled(place, Some(Arc::clone(row)));
+                }
+            }
         }
-    }
-
-    fn billings(&self) -> &Index {
-        let index = lookup_index(BILLINGS_BY_ORDER).expect("it is one of them");
-        &self.indexes[index]
     }
 
     /// Lists a living order without a billing as unbilled, with its newest state, and no other.
-    fn list_unbilled(&mut self, order: Uuid, place: Option<Place>) {
-        let Some(place) = place else { return };
-        match self.table(topics::ORDER).get(order).cloned() {
-            Some(row) if !self.billings().contains(order) => {
+    fn list_unbilled(&mut self, place: Place, row: Option<Arc<Row>>) {
+        let billings = lookup_index(BILLINGS_BY_ORDER).expect("it is one of them");
+        match row {
+            Some(row) if !self.indexes[billings].contains(place.id) => {
                 self.unbilled.insert_mut(place, row);
             }
             _ => {
