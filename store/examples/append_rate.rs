@@ -16,6 +16,10 @@ use ordershop_store::embedded::{Embedded, Options};
 use ordershop_store::{Action, Batch, EntityWrite, EventLog, NewEvent, Topic, Transaction};
 use uuid::Uuid;
 
+/// The allocator that the shop has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Failure = Box<dyn std::error::Error>;
 
 const TOPIC: Topic = Topic::new("order");
