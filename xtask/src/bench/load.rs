@@ -60,8 +60,7 @@ impl Load {
     /// Sends for so long, after a warm-up; an answer other than 200 and 503 ends it.
     pub(super) fn run(&self, address: SocketAddr, measured: Duration) -> Result<Round, Failed> {
         let cpu = process::own_cpu();
-        let start = Instant::now() + WARM_UP;
-        let mut run = Run::open(self, address, start, start + measured)?;
+        let mut run = Run::open(self, address, measured)?;
         while run.in_flight > 0 {
             run.turn()?;
         }
@@ -119,12 +118,9 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn open(
-        load: &'a Load,
-        address: SocketAddr,
-        start: Instant,
-        end: Instant,
-    ) -> Result<Self, Failed> {
+    /// Opens the connections; only then the time begins to count, since a busy server takes a while
+    /// to accept many.
+    fn open(load: &'a Load, address: SocketAddr, measured: Duration) -> Result<Self, Failed> {
         let poll = Poll::new()?;
         let mut connections = Vec::with_capacity(load.connections);
         for number in 0..load.connections {
@@ -136,6 +132,7 @@ impl<'a> Run<'a> {
             let (answer, asked) = (Answer::default(), Instant::now());
             connections.push(Connection { stream, answer, asked });
         }
+        let start = Instant::now() + WARM_UP;
         let mut run = Self {
             load,
             poll,
@@ -143,7 +140,7 @@ impl<'a> Run<'a> {
             connections,
             buffer: vec![0; READ_BYTES],
             start,
-            end,
+            end: start + measured,
             sent: 0,
             in_flight: 0,
             latencies: Vec::new(),
