@@ -39,6 +39,7 @@ async fn serve(settings: &Settings) -> Result<(), Exit> {
     let view = Arc::new(OnceLock::new());
     let shop = tree::shop(tree::Ground {
         log: store.log(),
+        files: store.files(),
         cache: store.cache(),
         mail,
         listener,

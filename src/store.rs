@@ -46,6 +46,14 @@ impl Store {
         }
     }
 
+    /// The log, where it lies in files.
+    pub fn files(&self) -> Option<Arc<Embedded>> {
+        match self {
+            Self::Embedded(log) => Some(Arc::clone(log)),
+            Self::Redis(_) => None,
+        }
+    }
+
     /// The entity cache beside it, where other programs can reach one.
     pub fn cache(&self) -> Option<Arc<dyn EntityCache>> {
         match self {

@@ -25,6 +25,7 @@ use ordershop_actors::shop::{
     EntityCommands, InventoryContext, LocalBus, Managed, Service, topics,
 };
 use ordershop_domain::{Billing, Customer, Inventory, Order, Product};
+use ordershop_store::embedded::Embedded;
 use ordershop_store::{EntityCache, EventLog, Topic};
 use ordershop_supervisors::{
     ChildSpec, Failure, Handle, Intensity, Shutdown, Strategy, SupervisorSpec, TreeView, cell,
@@ -75,6 +76,8 @@ const SHARED: [Subscriber; 5] = [CRM, BILLING, MSG, KEYS, CACHE];
 pub struct Ground {
     /// The event log.
     pub log: Arc<dyn EventLog>,
+    /// The same, where it lies in files.
+    pub files: Option<Arc<Embedded>>,
     /// The entity cache that other programs read, where there is one; they then write to the log, too.
     pub cache: Option<Arc<dyn EntityCache>>,
     /// How mails leave.
@@ -105,13 +108,14 @@ pub struct RespGround {
 
 /// The tree of the whole shop in one process.
 pub fn shop(ground: Ground) -> SupervisorSpec {
-    let Ground { log, cache, mail, listener, resp, limits, keep_keys, runtime, view } = ground;
+    let Ground { log, files, cache, mail, listener, resp, limits, keep_keys, runtime, view } =
+        ground;
     let queries = Queries::default();
     let open_intents = OpenIntents::default();
 
     let subscribers: &[Subscriber] = if cache.is_some() { &SHARED } else { &ALONE };
     let (journal, journal_spec) = Journal::child(Arc::clone(&log), cell("journal"));
-    let parts = Parts { log, journal, open_intents, view };
+    let parts = Parts { log, files, journal, open_intents, view };
     let (entities, entities_spec) = parts.entities();
     let (sagas, sagas_spec) = parts.sagas(&entities);
     let keeper_spec = parts.keeper(&sagas);
@@ -171,6 +175,7 @@ struct EntitiesOf {
 /// What most parts are made with.
 struct Parts {
     log: Arc<dyn EventLog>,
+    files: Option<Arc<Embedded>>,
     journal: JournalHandle,
     open_intents: OpenIntents,
     view: Arc<OnceLock<TreeView>>,
@@ -351,6 +356,7 @@ impl Parts {
     ) -> ChildSpec {
         let ops = Ops {
             log: Arc::clone(&self.log),
+            files: self.files.clone(),
             tree: Arc::clone(&self.view),
             read_model: queries.read_model.clone(),
             subscribers,

@@ -124,6 +124,7 @@ impl Shop {
         let view = Arc::new(OnceLock::new());
         let shop = tree::shop(tree::Ground {
             log: store.log(),
+            files: store.files(),
             cache: store.cache(),
             mail: Arc::new(Noted { inner, sent: mails.clone() }),
             listener,

@@ -9,6 +9,7 @@
 //! | `past` | entities and lists as they were, and their histories |
 //! | `rows`, `shown` | from a view to an answer: streamed lists, `ETag`, gzip |
 //! | `ops` | what the commands for people ask: events, states, the supervision tree |
+//! | `verify` | the check of the log, streamed |
 //! | `gateway` | what all handlers share: the bus, the read model, read-your-writes |
 //! | `problem` | every error as `application/problem+json` |
 //! | `admission` | how much may be under way at once, and how much of it for one client |
@@ -29,6 +30,7 @@ mod rows;
 mod server;
 mod shown;
 mod traffic;
+mod verify;
 
 pub use admission::Limits;
 pub use gateway::{Gateway, QUERY_PATIENCE};

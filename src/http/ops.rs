@@ -10,6 +10,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::{HttpResponse, web};
 use ordershop_actors::read_model::ReadModel;
 use ordershop_actors::runtime::{Resolve, ResolveError, Standing, SubscriberHandle};
+use ordershop_store::embedded::Embedded;
 use ordershop_store::{EntryId, EventLog, LogError, Positions, Topic};
 use ordershop_supervisors::TreeView;
 use serde::Deserialize;
@@ -28,6 +29,8 @@ use crate::ops::{client, entry, events, quarantine, resume, state, tree};
 pub struct Ops {
     /// The event log.
     pub log: Arc<dyn EventLog>,
+    /// The same, where it lies in files.
+    pub files: Option<Arc<Embedded>>,
     /// The tree of which all this is a part, as soon as it is up.
     pub tree: Arc<OnceLock<TreeView>>,
     /// What the queries see.

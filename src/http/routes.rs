@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, web};
 
 use super::commands::{self, Billings, Customers, Inventory, Orders, Products, Resource};
 use super::problem::{Kind, Problem};
-use super::{ops, past, queries};
+use super::{ops, past, queries, verify};
 
 /// Mounts every path.
 pub(super) fn mount(app: &mut web::ServiceConfig) {
@@ -32,6 +32,7 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
         Problem::new(Kind::Malformed, format!("the query cannot be read: {error}")).into()
     }));
     app.service(only_get("/ops/events").route(read().to(ops::list_events)));
+    app.service(only_get("/ops/verify").route(read().to(verify::verify)));
     app.service(only_get("/ops/tree").route(read().to(ops::show_tree)));
     app.service(only_get("/ops/subscribers").route(read().to(ops::show_subscribers)));
     let resume = "/ops/subscribers/{subscriber}/resume";

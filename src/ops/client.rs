@@ -1,5 +1,6 @@
 //! Asks the running shop over HTTP.
 
+use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -55,6 +56,39 @@ impl Client {
         self.answer(request.call())
     }
 
+    /// `GET` of a path whose answer comes line by line, as long as it takes; each line may take a while.
+    pub fn lines(&self, path: &str) -> Result<impl Iterator<Item = Result<String, Exit>>, Exit> {
+        let url = &self.url;
+        let request = self.agent.get(format!("{url}{path}")).config();
+        let request =
+            request.timeout_recv_response(Some(PATIENCE)).timeout_per_read(Some(PATIENCE));
+        let answer = request.build().call().map_err(|error| self.no_answer(&error))?;
+        if answer.status().as_u16() != 200 {
+            return Err(self
+                .answer(Ok(answer))
+                .err()
+                .unwrap_or_else(|| self.cut_off("it was empty")));
+        }
+        let lines = BufReader::new(answer.into_body().into_reader()).lines();
+        Ok(lines.map(|line| line.map_err(|error| self.cut_off(error))))
+    }
+
+    fn no_answer(&self, error: &ureq::Error) -> Exit {
+        let what = format!("no shop answers at {}: {error}", self.url);
+        Exit::unusable(what, "start it, or name its address with --url")
+    }
+
+    /// An answer did not come to its end.
+    pub fn cut_off(&self, error: impl std::fmt::Display) -> Exit {
+        let what = format!("the answer of {} did not come whole: {error}", self.url);
+        Exit::unusable(what, "try again")
+    }
+
+    /// The shop's address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// `POST` to a path, without a body; what is not there is [`Exit::Missing`], and so is what the
     /// shop refuses because of what is there.
     pub fn post(&self, path: &str, query: &[(&str, &str)], wait: Duration) -> Result<Answer, Exit> {
@@ -72,19 +106,12 @@ impl Client {
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<Answer, Exit> {
         let url = &self.url;
-        let mut answer = answer.map_err(|error| {
-            Exit::unusable(
-                format!("no shop answers at {url}: {error}"),
-                "start it, or name its address with --url",
-            )
-        })?;
+        let mut answer = answer.map_err(|error| self.no_answer(&error))?;
         let next = answer.headers().get(NEXT).and_then(|next| next.to_str().ok());
         let next = next.map(ToOwned::to_owned);
         let status = answer.status().as_u16();
         let body = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
-        let body = body.map_err(|error| {
-            Exit::unusable(format!("the answer of {url} did not come whole: {error}"), "try again")
-        })?;
+        let body = body.map_err(|error| self.cut_off(error))?;
         if status == 200 {
             return Ok(Answer { next, body });
         }

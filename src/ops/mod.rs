@@ -86,12 +86,15 @@ pub enum Ask {
         ordershop tree\n  \
         ordershop resume all")]
     Resume(resume::ResumeArgs),
-    /// Check a stopped shop's folder, from the last byte to the last piece in stock
+    /// Check the log of a running or a stopped shop, from the last byte to the last piece in stock
     ///
     /// Every record's checksum and its place in the chain; ids, versions and unique keys; that every
     /// event replays to what its entry holds; each intent's story; and that no piece is lost or
-    /// invented. Nothing is changed. Exit code 1 says that something is wrong, and the place is told.
+    /// invented. A running shop checks its own log up to where it ended when it was asked, holds its index
+    /// against it, and goes on meanwhile; of a log on Redis the streams and the indexes are checked.
+    /// Nothing is changed. Exit code 1 says that something is wrong, and the place is told.
     #[command(after_help = "Examples:\n  \
+        ordershop verify\n  \
         ordershop verify --store embedded:./data\n  \
         ordershop verify --store embedded:./backup --json | jq .checked")]
     Verify(verify::VerifyArgs),

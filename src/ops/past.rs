@@ -42,7 +42,8 @@ pub async fn view_at(
     }
 }
 
-fn has_reached(after: &Positions, ends: &Positions) -> bool {
+/// Whether a reader that has come so far has come to those ends.
+pub fn has_reached(after: &Positions, ends: &Positions) -> bool {
     ends.iter().all(|(topic, end)| {
         Action::ALL.into_iter().all(|action| after.of(topic).of(action) >= end.of(action))
     })

@@ -62,6 +62,16 @@ impl ShopArgs {
 }
 
 impl SourceArgs {
+    /// The store that is named instead of a running shop, if one is.
+    pub fn store(&self) -> Option<&StoreUrl> {
+        self.store.as_ref()
+    }
+
+    /// A client of the running shop.
+    pub fn client(&self) -> Result<Client, Exit> {
+        self.shop.client()
+    }
+
     /// Opens it.
     pub fn open(&self) -> Result<Source, Exit> {
         match &self.store {
@@ -82,7 +92,8 @@ impl OpenLog {
         Ok(Self { log: Arc::new(log), runtime: runtime()? })
     }
 
-    fn on_server(url: &RedisUrl) -> Result<Self, Exit> {
+    /// The log on a Redis server.
+    pub fn on_server(url: &RedisUrl) -> Result<Self, Exit> {
         let runtime = runtime()?;
         let options = redis::Options::default();
         let log = runtime.block_on(Redis::open(url.with_password(), &topics::ALL, options));
@@ -131,5 +142,5 @@ pub fn refused(folder: &Path, error: &LogError) -> Exit {
 
 /// What a log that is open cannot read.
 pub fn unreadable(error: impl std::fmt::Display) -> Exit {
-    Exit::unusable(error, "`ordershop verify` says more of a stopped shop's folder")
+    Exit::unusable(error, "`ordershop verify` says more")
 }

@@ -66,6 +66,12 @@ impl Entities {
         self.0[shard].iter().filter_map(piece).collect()
     }
 
+    /// How many entries of the entities of that shard stand before `end`.
+    pub(super) fn count_before(&self, shard: usize, end: u64) -> u64 {
+        let before = |known: &Known| known.offsets.partition_point(|offset| *offset < end) as u64;
+        self.0[shard].values().map(before).sum()
+    }
+
     /// Takes in pieces that [`Entities::shard`] gave, those of an entity in order.
     pub(super) fn restore(&mut self, pieces: Vec<EntityPiece>) {
         if let Some((id, ..)) = pieces.first() {

@@ -37,6 +37,11 @@ impl Keys {
         }
     }
 
+    /// The keys of that shard, each with its holder.
+    pub(super) fn iter_shard(&self, shard: usize) -> impl Iterator<Item = (&UniqueKey, &Uuid)> {
+        self.0[shard].iter()
+    }
+
     /// All keys of that shard, with their holders.
     pub(super) fn shard(&self, shard: usize) -> Vec<(UniqueKey, Uuid)> {
         self.0[shard].iter().map(|(key, holder)| (UniqueKey::clone(key), *holder)).collect()

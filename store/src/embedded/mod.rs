@@ -169,6 +169,12 @@ impl Embedded {
         rescan::rescan(folder.as_ref(), &Topics::new(topics), progress)
     }
 
+    /// A check of all that the log holds now, which reads its files and may go on beside appends; see
+    /// [`verify`](verify::verify) for a log that nobody has open.
+    pub fn verification(&self) -> verify::Verification {
+        verify::Verification::of_open_log(&self.shared)
+    }
+
     /// What was found when the log was opened.
     pub const fn opened(&self) -> Opened {
         self.opened

@@ -215,6 +215,13 @@ impl Segments {
         self.0.write().unwrap_or_else(PoisonError::into_inner).push(segment);
     }
 
+    /// The segments that hold the bytes between these offsets, in order.
+    pub(super) fn between(&self, from: u64, to: u64) -> Vec<Arc<Segment>> {
+        let segments = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let first = segments.partition_point(|segment| segment.base <= from).saturating_sub(1);
+        segments[first..].iter().filter(|segment| segment.base < to).cloned().collect()
+    }
+
     /// The segment in which that offset lies.
     pub(super) fn holding(&self, offset: u64) -> Option<Arc<Segment>> {
         let segments = self.0.read().unwrap_or_else(PoisonError::into_inner);

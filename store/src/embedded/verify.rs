@@ -1,25 +1,37 @@
-//! Checks a log that nobody has open: every record, byte by byte, without changing anything.
+//! Checks a log, one that nobody has open or one that is in use: every record, byte by byte, without
+//! changing anything.
 //!
 //! Opening a log stops at the first thing that is wrong, and mends a torn end. This does neither:
 //! it goes on where what follows can still be trusted, and tells each violation with its place.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `segment`, `window` | one file: its header, its records and their chain, read a part at a time |
+//! | `rules` | what entries keep, one after the other |
+//! | `live` | the index of a log in use, held against its files |
 
+mod live;
+mod rules;
+mod segment;
 #[cfg(test)]
 mod tests;
+mod window;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use uuid::Uuid;
-
+use self::live::{Live, Mismatch};
+use self::rules::Check;
+use self::segment::{Part, Reading};
 use super::error::io_error;
-use super::frame::{BadFrame, Frame, Header as FrameHeader};
 use super::index::Topics;
 use super::lock::Lock;
-use super::record::{EntryRecord, Record};
-use super::scan::{FIRST_BATCH, later_batch_in};
-use super::segment::{self, HEADER_BYTES, Header};
-use crate::{Action, EntryId, LogError, Topic};
+use super::record::EntryRecord;
+use super::segment as files;
+use super::shared::Shared;
+use crate::{EntryId, LogError, Topic};
 
 /// A rule that every log keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +53,8 @@ pub enum Rule {
     EventIds,
     /// A unique key has one holder at a time, and only a living one.
     Keys,
+    /// What a log in use knows in memory of where entries stand is what its files hold.
+    Index,
 }
 
 impl Rule {
@@ -55,6 +69,7 @@ impl Rule {
             Self::Versions => "versions",
             Self::EventIds => "event ids",
             Self::Keys => "unique keys",
+            Self::Index => "index",
         }
     }
 }
@@ -63,7 +78,7 @@ impl Rule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The file.
-    pub file: PathBuf,
+    pub file: Arc<Path>,
     /// Where in the file its record begins, in bytes.
     pub byte: u64,
     /// The entry, where it is one and could be read.
@@ -98,6 +113,8 @@ pub struct Checked {
     pub entities: u64,
     /// Unique keys that are held at the end.
     pub keys: u64,
+    /// Entries that were looked up in the index of a log in use.
+    pub indexed: u64,
     /// Entries behind a bad record: whether they follow from what is missing cannot be said, so only
     /// their bytes were checked.
     pub unjudged: u64,
@@ -124,279 +141,150 @@ pub fn verify(
     topics: &[Topic],
     mut tell: impl FnMut(Finding<'_>),
 ) -> Result<Checked, LogError> {
-    let _lock = Lock::acquire(folder)?;
-    let bases = bases(folder)?;
-    let mut sizes = Vec::with_capacity(bases.len());
-    for &base in &bases {
-        let path = segment::path_of(folder, base);
-        sizes.push(fs::metadata(&path).map_err(io_error("look at", &path))?.len());
+    let mut verification = Verification::of_folder(folder, topics)?;
+    while verification.step(&mut tell)? {}
+    Ok(verification.checked())
+}
+
+/// A check under way: [`step`](Self::step) by step, each of which reads about a mebibyte.
+///
+/// It holds the bytes of one batch, and a few for each entry, entity and key.
+pub struct Verification {
+    check: Check,
+    parts: VecDeque<Part>,
+    open: Option<Reading>,
+    /// The log in use, if it is.
+    live: Option<Live>,
+    /// Where the index seems to differ; what was appended meanwhile may explain it.
+    mismatches: Option<Vec<Mismatch>>,
+    done_bytes: u64,
+    all_bytes: u64,
+    is_over: bool,
+    _lock: Option<Lock>,
+}
+
+impl Verification {
+    /// A check of the log in that folder, which must not be in use, and cannot be until this goes.
+    pub fn of_folder(folder: &Path, topics: &[Topic]) -> Result<Self, LogError> {
+        let lock = Lock::acquire(folder)?;
+        let bases = bases(folder)?;
+        let mut parts = VecDeque::with_capacity(bases.len());
+        for (number, &base) in bases.iter().enumerate() {
+            let path = files::path_of(folder, base);
+            let to = fs::metadata(&path).map_err(io_error("look at", &path))?.len();
+            let may_be_torn = number + 1 == bases.len();
+            parts.push_back(Part { path: path.into(), base, from: 0, to, may_be_torn });
+        }
+        Ok(Self::new(Topics::new(topics), parts, None, Some(lock)))
     }
-    let all: u64 = sizes.iter().sum();
-    let mut check = Check { topics: Topics::new(topics), all_bytes: all, ..Check::new() };
-    for (number, &base) in bases.iter().enumerate() {
-        let path = segment::path_of(folder, base);
-        let bytes = fs::read(&path).map_err(io_error("read", &path))?;
-        check.segment(&path, base, &bytes, number + 1 == bases.len(), &mut tell);
-        check.checked.segments += 1;
-        check.checked.bytes += bytes.len() as u64;
-        if check.lost {
-            break;
+
+    /// A check of a log that is in use, up to where it ends now.
+    pub(super) fn of_open_log(shared: &Arc<Shared>) -> Self {
+        let live = Live::begin(Arc::clone(shared));
+        let (topics, parts) = (shared.topics.clone(), live.parts());
+        Self::new(topics, parts, Some(live), None)
+    }
+
+    fn new(topics: Topics, parts: VecDeque<Part>, live: Option<Live>, lock: Option<Lock>) -> Self {
+        let mut check = Check::new(topics);
+        check.seen = live.as_ref().map(|_| Vec::new());
+        Self {
+            check,
+            all_bytes: parts.iter().map(|part| part.to).sum(),
+            parts,
+            open: None,
+            live,
+            mismatches: None,
+            done_bytes: 0,
+            is_over: false,
+            _lock: lock,
         }
     }
-    if !check.gap {
-        check.keys_are_held_by_the_living(&mut tell);
+
+    /// Checks some more, and blocks for so long; returns whether there is more to check.
+    pub fn step(&mut self, tell: &mut impl FnMut(Finding<'_>)) -> Result<bool, LogError> {
+        if self.open.is_none() {
+            match self.parts.pop_front().filter(|_| !self.check.lost) {
+                Some(part) => {
+                    self.check.checked.segments += u64::from(part.from == 0);
+                    self.open = Reading::open(part, tell)?;
+                    self.check.lost = self.open.is_none();
+                    self.check.gap |= self.check.lost;
+                }
+                None if self.is_over => return Ok(false),
+                None => return Ok(self.end_of_parts(tell)),
+            }
+        }
+        if let Some(reading) = &mut self.open {
+            let before = reading.at();
+            let live = self.live.as_ref();
+            let name = |offset| live.and_then(|live| live.entry_at(offset));
+            let is_done = reading.step(&mut self.check, &name, tell)?;
+            self.done_bytes += reading.at() - before;
+            if is_done {
+                self.open = None;
+            }
+        }
+        if let (Some(live), Some(seen)) = (&self.live, &mut self.check.seen) {
+            self.check.checked.indexed += seen.len() as u64;
+            live.compare(seen, tell);
+            seen.clear();
+        }
+        self.check.checked.bytes = self.done_bytes;
+        tell(Finding::Progress(self.done_bytes.min(self.all_bytes), self.all_bytes));
+        Ok(true)
     }
-    Ok(check.checked)
+
+    /// How much has been checked so far.
+    pub const fn checked(&self) -> Checked {
+        self.check.checked
+    }
+
+    /// Up to which offset a log in use is checked.
+    pub fn end(&self) -> Option<u64> {
+        self.live.as_ref().map(Live::end)
+    }
+
+    /// What remains when all files are read; returns whether there is more to check then.
+    fn end_of_parts(&mut self, tell: &mut impl FnMut(Finding<'_>)) -> bool {
+        if let Some(live) = self.live.as_mut().filter(|_| !self.check.gap) {
+            if let Some(mismatches) = self.mismatches.take() {
+                live.unexplained(mismatches, &self.check, tell);
+            } else {
+                live.totals(&self.check, tell);
+                let mismatches = live.keys(&self.check);
+                if !mismatches.is_empty() {
+                    // What was appended meanwhile is read as well: it may have moved those keys.
+                    self.parts = live.go_on();
+                    self.check.touched = Some(std::collections::HashSet::new());
+                    self.mismatches = Some(mismatches);
+                    return true;
+                }
+            }
+        }
+        if !self.check.gap {
+            self.check.keys_are_held_by_the_living(tell);
+        }
+        self.is_over = true;
+        false
+    }
+}
+
+impl std::fmt::Debug for Verification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verification").field("checked", &self.checked()).finish_non_exhaustive()
+    }
 }
 
 /// The bases of the segments in the folder, in order; leftovers of unfinished ones are left alone.
 fn bases(folder: &Path) -> Result<Vec<u64>, LogError> {
     let mut bases = Vec::new();
     for file in fs::read_dir(folder).map_err(io_error("list", folder))? {
-        let path = file.map_err(io_error("list", folder))?.path();
-        if path.extension().is_some_and(|extension| extension == segment::EXTENSION) {
-            bases.extend(segment::base_of(&path));
+        let path: PathBuf = file.map_err(io_error("list", folder))?.path();
+        if path.extension().is_some_and(|extension| extension == files::EXTENSION) {
+            bases.extend(files::base_of(&path));
         }
     }
     bases.sort_unstable();
     Ok(bases)
-}
-
-/// A key of a topic.
-type Key = (usize, Box<str>);
-
-struct Check {
-    topics: Topics,
-    checked: Checked,
-    all_bytes: u64,
-    chain: u32,
-    next_batch: u64,
-    end: u64,
-    last_id: EntryId,
-    entities: HashMap<(usize, Uuid), Known>,
-    event_ids: HashSet<Uuid>,
-    keys: HashMap<Key, (Uuid, Place)>,
-    /// Whether something is missing before what follows.
-    gap: bool,
-    /// Whether what follows cannot be understood.
-    lost: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Known {
-    version: u64,
-    is_living: bool,
-}
-
-impl Check {
-    fn new() -> Self {
-        Self {
-            topics: Topics::new(&[]),
-            checked: Checked::default(),
-            all_bytes: 0,
-            chain: 0,
-            next_batch: FIRST_BATCH,
-            end: 0,
-            last_id: EntryId::ZERO,
-            entities: HashMap::new(),
-            event_ids: HashSet::new(),
-            keys: HashMap::new(),
-            gap: false,
-            lost: false,
-        }
-    }
-
-    fn segment(
-        &mut self,
-        path: &Path,
-        base: u64,
-        bytes: &[u8],
-        is_last: bool,
-        tell: &mut impl FnMut(Finding<'_>),
-    ) {
-        let place = |at: usize| Place { file: path.to_owned(), byte: at as u64, entry: None };
-        let wrong = |rule, at, reason: String| {
-            Finding::Violation(Violation { rule, place: place(at), reason })
-        };
-        if base != self.end {
-            self.gap = true;
-            let reason = format!("the bytes from {} to {base} of the log are missing", self.end);
-            tell(wrong(Rule::Segments, 0, reason));
-        }
-        match Header::parse(bytes, path) {
-            Ok(header) => {
-                let expected = Header { base, first_batch: self.next_batch, chain: self.chain };
-                if header != expected {
-                    let reason = "its header does not follow the segment before it".to_owned();
-                    tell(wrong(Rule::Segments, 0, reason));
-                    // What it says of itself holds for what stands in it.
-                    (self.next_batch, self.chain) = (header.first_batch, header.chain);
-                }
-            }
-            // A segment that was begun and holds nothing is removed by the next start.
-            Err(_) if is_last && bytes.len() <= HEADER_BYTES => {
-                self.checked.torn_bytes += bytes.len() as u64;
-                return;
-            }
-            Err(error) => {
-                tell(wrong(Rule::Segments, 0, error.to_string()));
-                self.lost = true;
-                return;
-            }
-        }
-        let mut batch: Vec<(usize, Frame<'_>)> = Vec::new();
-        let mut at = HEADER_BYTES;
-        let mut good_end = at;
-        while at < bytes.len() {
-            let frame = match Frame::parse(&bytes[at..]) {
-                Ok(frame) => frame,
-                Err(_) if is_last && !later_batch_in(&bytes[at..], self.next_batch) => break,
-                Err(error) => {
-                    tell(wrong(Rule::Records, at, error.to_string()));
-                    self.gap = true;
-                    let Some((skipped, behind)) = next_frame(&bytes[at..], error) else {
-                        self.lost = true;
-                        return;
-                    };
-                    // The one behind is taken as what it says it is.
-                    (self.next_batch, self.chain) = (behind.batch, behind.chain);
-                    batch.clear();
-                    at += skipped;
-                    good_end = at;
-                    continue;
-                }
-            };
-            if frame.header.batch != self.next_batch {
-                let (found, expected) = (frame.header.batch, self.next_batch);
-                let reason = format!("it is of batch {found}, expected was {expected}");
-                tell(wrong(Rule::Chain, at, reason));
-                self.next_batch = found;
-            }
-            if frame.header.chain != self.chain {
-                tell(wrong(Rule::Chain, at, "it does not follow the record before it".to_owned()));
-            }
-            self.chain = frame.header.crc;
-            batch.push((at, frame));
-            at += frame.header.frame_bytes();
-            if frame.header.ends_batch {
-                for (at, frame) in batch.drain(..) {
-                    self.record(place(at), frame.payload, tell);
-                }
-                self.checked.batches += 1;
-                tell(Finding::Progress(self.checked.bytes + at as u64, self.all_bytes));
-                self.next_batch += 1;
-                good_end = at;
-            }
-        }
-        if good_end < bytes.len() {
-            if is_last {
-                self.checked.torn_bytes += (bytes.len() - good_end) as u64;
-            } else {
-                tell(wrong(Rule::Records, good_end, "the file ends within a batch".to_owned()));
-            }
-        }
-        self.end = base + good_end as u64;
-    }
-
-    fn record(&mut self, mut place: Place, payload: &[u8], tell: &mut impl FnMut(Finding<'_>)) {
-        self.checked.records += 1;
-        let record = match Record::decode(payload) {
-            Ok(record) => record,
-            Err(error) => {
-                self.gap = true;
-                let reason = error.to_string();
-                return tell(Finding::Violation(Violation { rule: Rule::Records, place, reason }));
-            }
-        };
-        let name = record.topic();
-        if let Record::Entry(entry) = &record {
-            place.entry = Some(entry.id);
-        }
-        let Some(topic) = self.topics.number(name) else {
-            let reason = format!("there is no topic `{name}`");
-            return tell(Finding::Violation(Violation { rule: Rule::TopicsKnown, place, reason }));
-        };
-        if let Record::Entry(entry) = &record {
-            if self.gap {
-                self.checked.entries += 1;
-                self.checked.unjudged += 1;
-                return;
-            }
-            self.entry(&place, topic, entry, tell);
-            tell(Finding::Entry(&place, self.topics.topic(topic), entry));
-        }
-    }
-
-    fn entry(
-        &mut self,
-        place: &Place,
-        topic: usize,
-        entry: &EntryRecord<'_>,
-        tell: &mut impl FnMut(Finding<'_>),
-    ) {
-        self.checked.entries += 1;
-        let mut wrong = |rule, reason| {
-            tell(Finding::Violation(Violation { rule, place: place.clone(), reason }));
-        };
-        if entry.id <= self.last_id {
-            let reason = format!("id {} is not above {}, the one before", entry.id, self.last_id);
-            wrong(Rule::Ids, reason);
-        }
-        self.last_id = self.last_id.max(entry.id);
-        if !self.event_ids.insert(Uuid::from_u128(entry.event_id)) {
-            let event = Uuid::from_u128(entry.event_id);
-            wrong(Rule::EventIds, format!("event {event} stands in the log a second time"));
-        }
-        let entity_id = Uuid::from_u128(entry.entity_id);
-        let known = self.entities.entry((topic, entity_id)).or_insert_with(|| {
-            self.checked.entities += 1;
-            Known { version: 0, is_living: false }
-        });
-        if entry.version != known.version + 1 {
-            let (found, expected) = (entry.version, known.version + 1);
-            let reason = format!("{entity_id} has version {found}, expected was {expected}");
-            wrong(Rule::Versions, reason);
-        }
-        known.version = entry.version;
-        match entry.action {
-            Action::Created | Action::Updated => known.is_living = true,
-            Action::Deleted => known.is_living = false,
-            Action::Internal => {}
-        }
-        let Some(end) = &entry.end else { return };
-        for release in &end.releases {
-            let key = (topic, Box::from(release.key));
-            let holder = Uuid::from_u128(release.entity_id);
-            if self.keys.get(&key).is_some_and(|(held_by, _)| *held_by == holder) {
-                self.keys.remove(&key);
-            }
-        }
-        for claim in &end.claims {
-            let claimer = Uuid::from_u128(claim.entity_id);
-            let before = self.keys.insert((topic, claim.key.into()), (claimer, place.clone()));
-            if let Some((holder, _)) = before.filter(|(holder, _)| *holder != claimer) {
-                let key = claim.key;
-                wrong(Rule::Keys, format!("{claimer} claims {key}, which {holder} holds"));
-            }
-        }
-    }
-
-    fn keys_are_held_by_the_living(&mut self, tell: &mut impl FnMut(Finding<'_>)) {
-        self.checked.keys = self.keys.len() as u64;
-        for ((topic, key), (holder, place)) in self.keys.drain() {
-            let known = self.entities.get(&(topic, holder));
-            if !known.is_some_and(|known| known.is_living) {
-                let reason = format!("{key} is held by {holder}, which does not live");
-                tell(Finding::Violation(Violation { rule: Rule::Keys, place, reason }));
-            }
-        }
-    }
-}
-
-/// How far behind a bad record the next good one begins, and its header; `None` where the bad one's
-/// length cannot be trusted.
-fn next_frame(bytes: &[u8], error: BadFrame) -> Option<(usize, FrameHeader)> {
-    let skipped = FrameHeader::parse(bytes).ok()?.frame_bytes();
-    let behind = Frame::parse(bytes.get(skipped..)?).ok()?;
-    (error == BadFrame::Crc).then_some((skipped, behind.header))
 }

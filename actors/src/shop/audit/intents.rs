@@ -198,7 +198,7 @@ impl Story {
 
 impl Moved {
     /// So many more reservations of that line's product are open, and so many less.
-    fn reserved(line: &Line, more: u64, less: u64) -> Self {
+    pub(super) fn reserved(line: &Line, more: u64, less: u64) -> Self {
         let reserved = i128::from(more) - i128::from(less);
         Self { product_id: line.product_id, reserved, written_off: 0 }
     }

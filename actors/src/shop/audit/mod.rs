@@ -4,10 +4,13 @@
 //! |---|---|
 //! | `mod` | every event decodes, and each entry holds the entity that its events amount to |
 //! | `intents` | every intent's story: opened, decided once, done as decided |
+//! | `shared`, `stories` | the same on a log whose topics have no common order, and to which others write |
 //! | `stock` | *stock now + pieces in living orders + open reservations = put in − taken out − written off* |
 
 mod intents;
+mod shared;
 mod stock;
+mod stories;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +20,8 @@ use ordershop_domain::{Billing, Customer, IntentEvent, Inventory, Order, Product
 use ordershop_store::{Action, Entry};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
+
+pub use self::shared::{SharedAudit, Unsettled};
 
 use self::intents::Intents;
 use self::stock::Tallies;

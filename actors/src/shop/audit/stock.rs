@@ -1,6 +1,6 @@
 //! The stock equation, for each product, at the end of every transaction.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ordershop_domain::{Inventory, InventoryEvent, Order, ProductIds};
 use uuid::Uuid;
@@ -30,6 +30,12 @@ pub(super) struct Tallies {
 impl Tallies {
     pub(super) fn len(&self) -> usize {
         self.tallies.len()
+    }
+
+    /// Leaves these products out of all that is checked.
+    pub(super) fn leave_out(&mut self, products: &HashSet<Uuid>) {
+        self.touched.retain(|product_id| !products.contains(product_id));
+        self.tallies.retain(|product_id, _| !products.contains(product_id));
     }
 
     fn tally(&mut self, product_id: Uuid) -> &mut Tally {

@@ -1,9 +1,12 @@
 //! Logs in which something is wrong, and what the check says of them.
 
+use super::super::scan::FIRST_BATCH;
+use super::super::segment::{HEADER_BYTES, Header};
 use super::*;
+use crate::Action;
 use crate::embedded::disk::OsDisk;
 use crate::embedded::frame::BatchFrames;
-use crate::embedded::record::{KeyRecord, TransactionEnd};
+use crate::embedded::record::{KeyRecord, Record, TransactionEnd};
 use crate::embedded::segment::Segment;
 
 const CATS: Topic = Topic::new("cats");
