@@ -257,11 +257,8 @@ fn a_shop_on_redis_is_whole_with_what_others_add_and_not_without_what_was_its_ow
     // What the contract allows others is no damage, however odd.
     let event = |number: u32| format!("00000000-0000-4000-8000-{number:012}");
     let add = |stream: &str, id: &str, event: &str, entity: &str| {
-        let stream = format!(
-            "events:{{{}}}_{}",
-            stream.split_once('_').expect("both").0,
-            stream.split_once('_').expect("both").1
-        );
+        let (topic, action) = stream.split_once('_').expect("a topic and an action");
+        let stream = format!("events:{{{topic}}}_{action}");
         folder.redis().call(&["XADD", &stream, id, "event_id", event, "entity", entity]);
     };
     let id = |number: u32| format!("00000000-0000-4000-9000-{number:012}");
@@ -292,11 +289,11 @@ fn a_shop_on_redis_is_whole_with_what_others_add_and_not_without_what_was_its_ow
     // An entity's index that was cut, and an entry that was taken out of its stream.
     let own = &flow.customers[7];
     let index = format!("ordershop:{{customer}}:{own}");
-    let item = folder.redis().client().call_bytes(&[b"RPOP", index.as_bytes()]).expect("an answer");
+    let cut = folder.redis().client().call_bytes(&[b"RPOP", index.as_bytes()]);
+    cut.expect("an item");
     let (violations, _) = damaged(verify(&shop, true));
     assert_eq!((violations.len(), text(&violations[0]["rule"])), (1, "index"), "{violations:?}");
     assert_eq!(text(&violations[0]["stream"]), "customer_created");
-    drop(item);
     shop.stop();
     let name = "events:{inventory}_updated";
     let first = folder.redis().call(&["XRANGE", name, "-", "+", "COUNT", "1"]).list().remove(0);

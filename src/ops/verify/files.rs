@@ -36,7 +36,7 @@ impl FileCheck {
         })?;
         if !more {
             let sum = Sum::default().with_files(&verification.checked());
-            findings.finish(sum.with_audit(&audit.audited()));
+            findings.finish(&sum.with_audit(&audit.audited()));
         }
         Ok(findings.take())
     }

@@ -139,6 +139,7 @@ pub struct Sum {
 
 impl Sum {
     /// The same with what was checked of files.
+    #[must_use]
     pub fn with_files(self, checked: &Checked) -> Self {
         Self {
             segments: checked.segments,
@@ -156,6 +157,7 @@ impl Sum {
     }
 
     /// The same with what was audited.
+    #[must_use]
     pub fn with_audit(self, audited: &Audited) -> Self {
         Self {
             events: audited.events,
@@ -202,8 +204,8 @@ impl Findings {
     }
 
     /// Tells what was checked.
-    pub fn finish(&mut self, sum: Sum) {
-        let sum = Sum { violations: self.counts.clone(), ..sum };
+    pub fn finish(&mut self, sum: &Sum) {
+        let sum = Sum { violations: self.counts.clone(), ..sum.clone() };
         self.lines.push(Line::Checked(Box::new(sum)));
     }
 
@@ -226,7 +228,7 @@ mod tests {
         }
         findings.progress(Progress::default());
         findings.progress(Progress { done: 1, all: 2, entries: 5 });
-        findings.finish(Sum::default());
+        findings.finish(&Sum::default());
         let lines = findings.take();
         assert_eq!(lines.len(), TOLD_OF_EACH + 2);
         let first = r#"{"violation":{"rule":"ids","stream":"cats_created","entry":"7-1","reason":"it is too low"}}"#;

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     /// A sum, and the violations that it counts.
-    fn found(sum: Sum, rule: &str, place: &Place, times: usize) -> (Sum, Vec<Violation>) {
+    fn found(sum: &Sum, rule: &str, place: &Place, times: usize) -> (Sum, Vec<Violation>) {
         let mut findings = Findings::default();
         for _ in 0..times {
             let reason = "the checksum of the record does not match".to_owned();
@@ -154,7 +154,7 @@ mod tests {
             byte: 36,
             entry: None,
         };
-        let (sum, violations) = found(sum, "records", &Place::from(&place), 5);
+        let (sum, violations) = found(&sum, "records", &Place::from(&place), 5);
         let style = Style { width: Some(80), colours: false };
         let lines = render("the log in ./data", &sum, &violations, style);
         assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");

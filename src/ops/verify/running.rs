@@ -39,13 +39,12 @@ impl RunningCheck {
     /// `None` while another one is under way.
     pub fn begin(log: &Arc<dyn EventLog>, files: Option<&Embedded>) -> Option<Self> {
         let permit = ROOM.try_acquire().ok()?;
-        Some(Self(match files {
-            Some(log) => Kind::Files(Box::new(FileCheck::new(log.verification())), permit),
-            None => {
-                let check = StreamCheck::new(Arc::clone(log)).holding(permit);
-                Kind::Streams(Box::new(check))
-            }
-        }))
+        let Some(files) = files else {
+            let check = StreamCheck::new(Arc::clone(log)).holding(permit);
+            return Some(Self(Kind::Streams(Box::new(check))));
+        };
+        let check = FileCheck::new(files.verification());
+        Some(Self(Kind::Files(Box::new(check), permit)))
     }
 
     /// Checks to the end, and sends all there is to tell, a line of JSON each.

@@ -61,6 +61,7 @@ impl StreamCheck {
     }
 
     /// The same; that is held as long as there is work.
+    #[must_use]
     pub fn holding(self, ballast: impl Send + 'static) -> Self {
         Self { ballast: Some(Box::new(ballast)), ..self }
     }

@@ -1,5 +1,7 @@
 //! Logs in which something is wrong, and what the audit says of them.
 
+mod shared;
+
 use std::sync::Arc;
 
 use ordershop_domain::{
@@ -23,6 +25,7 @@ struct Log {
     order: Order,
     complaints: Complaints,
     entries: u64,
+    written: Vec<Entry>,
 }
 
 impl Log {
@@ -54,6 +57,7 @@ impl Log {
             origin: Origin::Own,
         };
         self.complaints.extend(self.audit.take(&entry));
+        self.written.push(entry);
     }
 
     fn stock(&mut self, event: &InventoryEvent) -> &mut Self {

@@ -15,8 +15,6 @@ use super::super::line::{Findings, Line, Place, Subject, Sum};
 
 /// A microsecond of an id of ours stands below this.
 const MICROS_PER_SECOND: u64 = 1_000_000;
-/// How many ids have a line of their own in what a look-up is about.
-const NO_ENTRY: &str = "the index has no entry of";
 
 /// Where each stream ended.
 #[derive(Clone, Debug, Default)]
@@ -105,11 +103,14 @@ impl Rules {
             wrong("event ids", format!("event {event} stands in the log a second time"));
         }
         let known = self.entities.entry((entry.topic, entry.entity_id)).or_default();
-        let (least, most) = (known.version + 1, known.version + 1 + known.foreign);
-        if !(least..=most).contains(&entry.version) {
+        let (lowest, highest) = (known.version + 1, known.version + 1 + known.foreign);
+        if !(lowest..=highest).contains(&entry.version) {
             let (id, found) = (entry.entity_id, entry.version);
-            let expected =
-                if least == most { least.to_string() } else { format!("{least} to {most}") };
+            let expected = if known.foreign == 0 {
+                lowest.to_string()
+            } else {
+                format!("{lowest} to {highest}")
+            };
             wrong("versions", format!("{id} has version {found}, expected was {expected}"));
         }
         (known.version, known.foreign) = (entry.version, 0);
@@ -146,7 +147,7 @@ impl Rules {
         let Some((action, last, event_id)) = known.and_then(|known| known.last) else { return };
         self.sum.indexed += 1;
         let reason = match found {
-            None => format!("{NO_ENTRY} {id}"),
+            None => format!("the index has no entry of {id}"),
             Some(found) if found.id < last => {
                 format!("the index ends {id} before it, at {}", found.id)
             }
@@ -178,7 +179,7 @@ impl Rules {
             shared_products: self.audit.shared_products(),
             ..self.sum.clone()
         };
-        self.findings.finish(sum.with_audit(&self.audit.audited()));
+        self.findings.finish(&sum.with_audit(&self.audit.audited()));
     }
 
     /// What there is to tell.
