@@ -3,8 +3,13 @@
 
 mod support;
 
+use std::thread;
+
 use serde_json::{Value, json};
+use support::fixture::assert_problem;
+use support::http::Client;
 use support::shop::{Folder, Shop};
+use support::wait::eventually;
 use support::{ids, list, number, text};
 
 #[test]
@@ -100,4 +105,36 @@ fn every_topic_has_histories_in_pages() {
     assert_eq!(shop.send("GET", "/orders?at=yesterday", None).status, 422);
     assert_eq!(shop.send("GET", &format!("/order/{order}?at=x"), None).status, 422);
     assert_eq!(shop.send("POST", &path, None).status, 405);
+}
+
+#[test]
+fn lists_of_the_past_are_made_a_few_at_once_and_keep_nobody_else_waiting() {
+    /// More than are made at once and wait for it.
+    const ASKERS: usize = 16;
+    let folder = Folder::new();
+    let shop = Shop::start(&folder);
+    let customers: Vec<_> = (0..3000)
+        .map(|index| json!({"name": format!("C {index}"), "email": "c@shop.example"}))
+        .collect();
+    let first = ids(&shop.post("/customers", &json!(customers))).remove(0);
+    let all = shop.get("/customers");
+    let address = shop.address();
+    let ask = move || {
+        let answer = Client::new(address).send("GET", "/customers?at=9999999999-0", None);
+        answer.expect("an answer")
+    };
+    let refused = eventually("more askers than are served at once", || {
+        let askers: Vec<_> = (0..ASKERS).map(|_| thread::spawn(ask)).collect();
+        assert_eq!(shop.get(&format!("/customer/{first}"))["name"], "C 0", "beside them");
+        let answers: Vec<_> =
+            askers.into_iter().map(|asker| asker.join().expect("no panic")).collect();
+        let (made, refused): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|answer| answer.status == 200);
+        assert!(made.len() >= 2, "some are always made");
+        assert!(made.iter().all(|answer| answer.json() == all));
+        refused.into_iter().next().ok_or_else(|| "all were served".to_owned())
+    });
+    assert_problem(&refused, 503, "one asker too many");
+    assert!(refused.header("retry-after").is_some(), "{}", refused.shown());
+    assert_eq!(ask().json(), all, "there is room again");
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::commands::Resource;
 use super::paging::Parameters;
 use super::past::{moment_in, unreadable};
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use super::rows::{Piece, Rows};
 use super::shown::{self, Shown, Tag};
 use super::{Gateway, Ops};
@@ -60,7 +60,7 @@ async fn page(
         None => gateway.view(request).await?,
         Some(at) => {
             let view = past::view_at(&*ops.log, &listing.sources(), at).await;
-            Arc::new(view.map_err(unreadable)?)
+            Arc::new(view.map_err(|error| Problem::new(Kind::Unavailable, error.to_string()))?)
         }
     };
     let page = parameters.page(&view, listing)?;

@@ -1,10 +1,13 @@
 //! The shop as it was: views and entities as of a moment, made anew from the log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ordershop_actors::read_model::View;
 use ordershop_store::{Action, Entry, EventLog, LogError, Positions, Topic};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::moment::Moment;
@@ -13,16 +16,41 @@ use super::moment::Moment;
 const PAGE: usize = 512;
 /// How many views are made at once; whoever wants one more waits for one of these.
 const MAX_AT_ONCE: usize = 2;
+/// How many wait for that at most, and for how long.
+const MAX_WAITING: usize = 8;
+const WAITING_PATIENCE: Duration = Duration::from_secs(5);
 
 static ROOM: Semaphore = Semaphore::const_new(MAX_AT_ONCE);
+static WAITING_ROOM: Semaphore = Semaphore::const_new(MAX_WAITING);
+
+/// A view that is not made.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NoView {
+    /// So many are being made and waited for already.
+    #[error("more lists of the past are being made than are made at once")]
+    Busy,
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// The room to make a view in, if there is some soon.
+async fn room() -> Result<SemaphorePermit<'static>, NoView> {
+    if let Ok(room) = ROOM.try_acquire() {
+        return Ok(room);
+    }
+    let _waiting = WAITING_ROOM.try_acquire().map_err(|_| NoView::Busy)?;
+    match timeout(WAITING_PATIENCE, ROOM.acquire()).await {
+        Ok(room) => room.map_err(|_| NoView::Log(LogError::Closed)),
+        Err(_late) => Err(NoView::Busy),
+    }
+}
 
 /// The entities of these topics as of a moment; takes as long as it takes to read their events.
-pub async fn view_at(
-    log: &dyn EventLog,
-    topics: &[Topic],
-    moment: Moment,
-) -> Result<View, LogError> {
-    let _room = ROOM.acquire().await.map_err(|_| LogError::Closed)?;
+///
+/// Entries are taken in on a thread that may block, so that the present one goes on with others.
+pub async fn view_at(log: &dyn EventLog, topics: &[Topic], moment: Moment) -> Result<View, NoView> {
+    let _room = room().await?;
     // What comes while this reads is of a later moment.
     let ends = log.ends(topics.to_vec()).await?;
     let mut after = Positions::start(topics.iter().copied());
@@ -31,14 +59,19 @@ pub async fn view_at(
         let page = log.read(after.clone(), PAGE).await?;
         for entry in &page.entries {
             after.finish(entry);
-            if moment.includes(entry) {
+        }
+        let is_last = !page.more || has_reached(&after, &ends);
+        let apply = move || {
+            for entry in page.entries.iter().filter(|entry| moment.includes(entry)) {
                 view.apply(entry);
             }
-        }
-        if !page.more || has_reached(&after, &ends) {
+            view
+        };
+        // It fails when the runtime goes down, or by a panic, which has been logged.
+        view = spawn_blocking(apply).await.map_err(|_| LogError::Closed)?;
+        if is_last {
             return Ok(view);
         }
-        tokio::task::yield_now().await;
     }
 }
 
