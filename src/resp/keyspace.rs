@@ -2,6 +2,8 @@
 //!
 //! A key is there only as long as what it stands for has any element, as in Redis.
 
+use std::sync::LazyLock;
+
 use ordershop_actors::read_model::{Elements, Fields, LIST_FIELD, Row, STREAMS, StreamIndex, View};
 use ordershop_actors::shop::topics;
 use ordershop_store::{Action, Topic};
@@ -31,11 +33,19 @@ pub(super) enum Value<'a> {
     /// A set.
     Set(Topic),
     /// A hash.
-    Hash(Topic, Uuid, &'a Fields),
+    Hash(Hash<'a>),
     /// A list.
     List(Elements<'a>),
     /// A stream.
     Stream(Topic, Action, &'a StreamIndex),
+}
+
+/// An entity's fields.
+#[derive(Clone, Copy)]
+pub(super) struct Hash<'a> {
+    pub(super) topic: Topic,
+    pub(super) id: Uuid,
+    pub(super) fields: &'a Fields,
 }
 
 impl Key {
@@ -80,7 +90,7 @@ impl Key {
             Self::Ids(topic) => (!view.table(topic).is_empty()).then_some(Value::Set(topic)),
             Self::Entity(topic, id) => {
                 let fields = view.table(topic).get(id)?.fields();
-                (!fields.is_empty()).then_some(Value::Hash(topic, id, fields))
+                (!fields.is_empty()).then_some(Value::Hash(Hash { topic, id, fields }))
             }
             Self::List(id) => list_of(view.table(topics::ORDER).get(id)?).map(Value::List),
             Self::Stream(topic, action) => {
@@ -103,32 +113,23 @@ pub(super) fn find<'a>(view: &'a View, key: &[u8]) -> Option<Value<'a>> {
 
 /// The set at a key, if there is one; an error where there is something else.
 pub(super) fn set(view: &View, key: &[u8]) -> Result<Option<Topic>, Refusal> {
-    match find(view, key) {
-        None => Ok(None),
-        Some(Value::Set(topic)) => Ok(Some(topic)),
-        Some(_) => Err(WRONG_TYPE),
-    }
+    of_kind(view, key, |value| if let Value::Set(topic) = value { Some(topic) } else { None })
 }
 
-/// The hash at a key, if there is one; an error where there is something else.
-pub(super) fn hash<'a>(
-    view: &'a View,
-    key: &[u8],
-) -> Result<Option<(Topic, Uuid, &'a Fields)>, Refusal> {
-    match find(view, key) {
-        None => Ok(None),
-        Some(Value::Hash(topic, id, fields)) => Ok(Some((topic, id, fields))),
-        Some(_) => Err(WRONG_TYPE),
-    }
+/// The hash at a key, one without fields where there is nothing; an error where there is something
+/// else.
+pub(super) fn hash<'a>(view: &'a View, key: &[u8]) -> Result<Hash<'a>, Refusal> {
+    static NO_FIELDS: LazyLock<Fields> = LazyLock::new(Fields::default);
+    let found =
+        of_kind(view, key, |value| if let Value::Hash(hash) = value { Some(hash) } else { None })?;
+    Ok(found.unwrap_or(Hash { topic: topics::ORDER, id: Uuid::nil(), fields: &NO_FIELDS }))
 }
 
-/// The list at a key, if there is one; an error where there is something else.
-pub(super) fn list<'a>(view: &'a View, key: &[u8]) -> Result<Option<Elements<'a>>, Refusal> {
-    match find(view, key) {
-        None => Ok(None),
-        Some(Value::List(elements)) => Ok(Some(elements)),
-        Some(_) => Err(WRONG_TYPE),
-    }
+/// The list at a key, an empty one where there is nothing; an error where there is something else.
+pub(super) fn list<'a>(view: &'a View, key: &[u8]) -> Result<Elements<'a>, Refusal> {
+    let found =
+        of_kind(view, key, |value| if let Value::List(list) = value { Some(list) } else { None })?;
+    Ok(found.unwrap_or_default())
 }
 
 /// The stream at a key, if there is one; an error where there is something else.
@@ -136,11 +137,19 @@ pub(super) fn stream<'a>(
     view: &'a View,
     key: &[u8],
 ) -> Result<Option<(Topic, Action, &'a StreamIndex)>, Refusal> {
-    match find(view, key) {
-        None => Ok(None),
-        Some(Value::Stream(topic, action, index)) => Ok(Some((topic, action, index))),
-        Some(_) => Err(WRONG_TYPE),
-    }
+    of_kind(view, key, |value| match value {
+        Value::Stream(topic, action, index) => Some((topic, action, index)),
+        _ => None,
+    })
+}
+
+/// What there is at a key, if anything is; an error where it is not of the kind that is picked.
+fn of_kind<'a, T>(
+    view: &'a View,
+    key: &[u8],
+    pick: impl Fn(Value<'a>) -> Option<T>,
+) -> Result<Option<T>, Refusal> {
+    find(view, key).map(|value| pick(value).ok_or(WRONG_TYPE)).transpose()
 }
 
 /// The keys whose number does not grow, the sets and the streams, whether anything is there or not.

@@ -37,7 +37,7 @@ pub enum Field<'a> {
 }
 
 /// The elements of a list of texts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Elements<'a> {
     text: &'a str,
     spans: &'a [Span],

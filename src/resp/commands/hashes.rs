@@ -1,172 +1,131 @@
 //! HGET, HMGET, HGETALL, HLEN, HKEYS, HVALS, HEXISTS: an entity's fields.
 
 use ordershop_actors::read_model::{Field, View};
-use ordershop_store::Topic;
 use uuid::Uuid;
 
-use super::super::keyspace;
+use super::super::keyspace::{self, Hash};
 use super::super::protocol::Output;
-use super::{Call, Command, Reply, Run, command};
+use super::{Call, Command, READ_FAST, Reply, Run, of_key};
 
-const FAST: &[&str] = &["readonly", "fast"];
-const SLOW: &[&str] = &["readonly"];
+const fn hash(name: &'static str, arity: i32, run: Run) -> Command {
+    Command { since: "2.0.0", ..of_key("hash", name, arity, run) }
+}
 
 pub(super) static COMMANDS: &[Command] = &[
     Command {
-        flags: FAST,
-        keys: (1, 1, 1),
-        group: "hash",
-        since: "2.0.0",
+        flags: READ_FAST,
         summary: "Get the value of a hash field",
         syntax: "key field",
-        ..command("hget", 3, Run::Query(get))
+        ..hash("hget", 3, Run::Query(get))
     },
     Command {
-        flags: FAST,
-        keys: (1, 1, 1),
-        group: "hash",
-        since: "2.0.0",
+        flags: READ_FAST,
         summary: "Get the values of all the given hash fields",
         syntax: "key field...",
-        ..command("hmget", -3, Run::Query(get_many))
+        ..hash("hmget", -3, Run::Query(get_many))
     },
     Command {
-        flags: SLOW,
-        keys: (1, 1, 1),
-        group: "hash",
-        since: "2.0.0",
         summary: "Get all the fields and values in a hash",
         syntax: "key",
-        ..command("hgetall", 2, Run::Query(get_all))
+        ..hash("hgetall", 2, Run::Query(get_all))
     },
     Command {
-        flags: FAST,
-        keys: (1, 1, 1),
-        group: "hash",
-        since: "2.0.0",
+        flags: READ_FAST,
         summary: "Get the number of fields in a hash",
         syntax: "key",
-        ..command("hlen", 2, Run::Query(len))
+        ..hash("hlen", 2, Run::Query(len))
     },
     Command {
-        flags: SLOW,
-        keys: (1, 1, 1),
-        group: "hash",
-        since: "2.0.0",
         summary: "Get all the fields in a hash",
         syntax: "key",
-        ..command("hkeys", 2, Run::Query(names))
+        ..hash("hkeys", 2, Run::Query(names))
     },
     Command {
-        flags: SLOW,
-        keys: (1, 1, 1),
-        group: "hash",
-        since: "2.0.0",
         summary: "Get all the values in a hash",
         syntax: "key",
-        ..command("hvals", 2, Run::Query(values))
+        ..hash("hvals", 2, Run::Query(values))
     },
     Command {
-        flags: FAST,
-        keys: (1, 1, 1),
-        group: "hash",
-        since: "2.0.0",
+        flags: READ_FAST,
         summary: "Determine if a hash field exists",
         syntax: "key field",
-        ..command("hexists", 3, Run::Query(exists))
+        ..hash("hexists", 3, Run::Query(exists))
     },
 ];
 
 /// Writes a field's value; that of a list is the key at which the list stands.
-pub(super) fn write_value(
-    out: &mut Output,
-    (topic, id): (Topic, Uuid),
-    name: &str,
-    value: Field<'_>,
-) {
+pub(super) fn write_value(out: &mut Output, hash: Hash<'_>, name: &str, value: Field<'_>) {
     match value {
         Field::Text(text) => out.bulk(text),
         Field::List(_) => {
             let mut buffer = Uuid::encode_buffer();
-            let id = id.hyphenated().encode_lower(&mut buffer);
-            let parts = [topic.name(), "_", name, ":", id];
+            let id = hash.id.hyphenated().encode_lower(&mut buffer);
+            let parts = [hash.topic.name(), "_", name, ":", id];
             out.bulk_of(&parts.map(str::as_bytes));
         }
     }
 }
 
 fn get(call: &mut Call<'_>, view: &View) -> Reply {
-    let field = call.words.get(2);
-    let found = keyspace::hash(view, call.words.get(1))?;
-    let found = found.and_then(|(topic, id, fields)| Some((topic, id, fields.get(field)?)));
-    match found {
-        Some((topic, id, value)) => write_named(call.out, (topic, id), field, value),
-        None => call.out.null(),
-    }
+    let hash = keyspace::hash(view, call.words.get(1))?;
+    write_if_there(call.out, hash, call.words.get(2));
     Ok(())
 }
 
-/// The name is one that was found, so it is text.
-fn write_named(out: &mut Output, entity: (Topic, Uuid), name: &[u8], value: Field<'_>) {
-    write_value(out, entity, std::str::from_utf8(name).unwrap_or_default(), value);
+fn write_if_there(out: &mut Output, hash: Hash<'_>, name: &[u8]) {
+    match hash.fields.get(name) {
+        // The name is one that was found, so it is text.
+        Some(value) => {
+            write_value(out, hash, std::str::from_utf8(name).unwrap_or_default(), value);
+        }
+        None => out.null(),
+    }
 }
 
 fn get_many(call: &mut Call<'_>, view: &View) -> Reply {
-    let found = keyspace::hash(view, call.words.get(1))?;
+    let hash = keyspace::hash(view, call.words.get(1))?;
     call.out.array(call.words.len() - 2);
     for name in call.words.iter().skip(2) {
-        match found.and_then(|(topic, id, fields)| Some((topic, id, fields.get(name)?))) {
-            Some((topic, id, value)) => write_named(call.out, (topic, id), name, value),
-            None => call.out.null(),
-        }
+        write_if_there(call.out, hash, name);
     }
     Ok(())
 }
 
 fn get_all(call: &mut Call<'_>, view: &View) -> Reply {
-    let Some((topic, id, fields)) = keyspace::hash(view, call.words.get(1))? else {
-        call.out.map(0);
-        return Ok(());
-    };
-    call.out.map(fields.len());
-    for (name, value) in fields.iter() {
+    let hash = keyspace::hash(view, call.words.get(1))?;
+    call.out.map(hash.fields.len());
+    for (name, value) in hash.fields.iter() {
         call.out.bulk(name);
-        write_value(call.out, (topic, id), name, value);
+        write_value(call.out, hash, name, value);
     }
     Ok(())
 }
 
 fn len(call: &mut Call<'_>, view: &View) -> Reply {
-    let found = keyspace::hash(view, call.words.get(1))?;
-    call.out.count(found.map_or(0, |(_, _, fields)| fields.len()));
+    let hash = keyspace::hash(view, call.words.get(1))?;
+    call.out.count(hash.fields.len());
     Ok(())
 }
 
 fn names(call: &mut Call<'_>, view: &View) -> Reply {
-    let Some((_, _, fields)) = keyspace::hash(view, call.words.get(1))? else {
-        call.out.array(0);
-        return Ok(());
-    };
-    call.out.array(fields.len());
-    fields.iter().for_each(|(name, _)| call.out.bulk(name));
+    let hash = keyspace::hash(view, call.words.get(1))?;
+    call.out.array(hash.fields.len());
+    hash.fields.iter().for_each(|(name, _)| call.out.bulk(name));
     Ok(())
 }
 
 fn values(call: &mut Call<'_>, view: &View) -> Reply {
-    let Some((topic, id, fields)) = keyspace::hash(view, call.words.get(1))? else {
-        call.out.array(0);
-        return Ok(());
-    };
-    call.out.array(fields.len());
-    for (name, value) in fields.iter() {
-        write_value(call.out, (topic, id), name, value);
+    let hash = keyspace::hash(view, call.words.get(1))?;
+    call.out.array(hash.fields.len());
+    for (name, value) in hash.fields.iter() {
+        write_value(call.out, hash, name, value);
     }
     Ok(())
 }
 
 fn exists(call: &mut Call<'_>, view: &View) -> Reply {
-    let found = keyspace::hash(view, call.words.get(1))?;
-    let field = found.and_then(|(_, _, fields)| fields.get(call.words.get(2)));
+    let hash = keyspace::hash(view, call.words.get(1))?;
+    let field = hash.fields.get(call.words.get(2));
     call.out.count(i32::from(field.is_some()));
     Ok(())
 }

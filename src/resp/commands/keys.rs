@@ -7,34 +7,32 @@ use super::super::limits::ROWS_AT_ONCE;
 use super::super::protocol::Glob;
 use super::super::wire::give_way;
 use super::scan::{self, Cursor};
-use super::{Call, Command, LongReply, Reply, Run, Task, command};
-
-const FLAGS: &[&str] = &["readonly", "fast"];
+use super::{Call, Command, LongReply, READ, READ_FAST, Reply, Run, Task, command};
 
 pub(super) static COMMANDS: &[Command] = &[
     Command {
-        flags: FLAGS,
+        flags: READ_FAST,
         keys: (1, -1, 1),
         summary: "Determine if a key exists",
         syntax: "key...",
         ..command("exists", -2, Run::Query(exists))
     },
     Command {
-        flags: FLAGS,
+        flags: READ_FAST,
         keys: (1, 1, 1),
         summary: "Determine the type stored at key",
         syntax: "key",
         ..command("type", 2, Run::Query(kind))
     },
     Command {
-        flags: FLAGS,
+        flags: READ_FAST,
         keys: (1, 1, 1),
         summary: "Get the time to live for a key in seconds; no key here ever expires",
         syntax: "key",
         ..command("ttl", 2, Run::Query(ttl))
     },
     Command {
-        flags: &["readonly"],
+        flags: READ,
         summary: "Find all keys matching the given pattern",
         syntax: "pattern",
         ..command("keys", 2, Run::Long(keys))
@@ -51,7 +49,7 @@ fn exists(call: &mut Call<'_>, view: &View) -> Reply {
 pub(super) fn type_of(value: &Value<'_>) -> &'static str {
     match value {
         Value::Set(_) => "set",
-        Value::Hash(..) => "hash",
+        Value::Hash(_) => "hash",
         Value::List(_) => "list",
         Value::Stream(..) => "stream",
     }

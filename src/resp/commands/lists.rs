@@ -3,41 +3,30 @@
 use ordershop_actors::read_model::View;
 
 use super::super::keyspace;
-use super::{Call, Command, Reply, Run, command, integer};
+use super::{Call, Command, READ_FAST, Reply, Run, integer, of_key};
 
 pub(super) static COMMANDS: &[Command] = &[
     Command {
-        flags: &["readonly"],
-        keys: (1, 1, 1),
-        group: "list",
         summary: "Get a range of elements from a list",
         syntax: "key start stop",
-        ..command("lrange", 4, Run::Query(range))
+        ..of_key("list", "lrange", 4, Run::Query(range))
     },
     Command {
-        flags: &["readonly", "fast"],
-        keys: (1, 1, 1),
-        group: "list",
+        flags: READ_FAST,
         summary: "Get the length of a list",
         syntax: "key",
-        ..command("llen", 2, Run::Query(len))
+        ..of_key("list", "llen", 2, Run::Query(len))
     },
     Command {
-        flags: &["readonly"],
-        keys: (1, 1, 1),
-        group: "list",
         summary: "Get an element from a list by its index",
         syntax: "key index",
-        ..command("lindex", 3, Run::Query(index))
+        ..of_key("list", "lindex", 3, Run::Query(index))
     },
 ];
 
 fn range(call: &mut Call<'_>, view: &View) -> Reply {
     let (start, stop) = (integer(call.words.get(2))?, integer(call.words.get(3))?);
-    let Some(list) = keyspace::list(view, call.words.get(1))? else {
-        call.out.array(0);
-        return Ok(());
-    };
+    let list = keyspace::list(view, call.words.get(1))?;
     let len = i64::try_from(list.len()).unwrap_or(i64::MAX);
     let from_end = |index: i64| if index < 0 { index.saturating_add(len) } else { index };
     let (start, stop) = (from_end(start).max(0), from_end(stop).min(len - 1));
@@ -49,15 +38,17 @@ fn range(call: &mut Call<'_>, view: &View) -> Reply {
 
 fn len(call: &mut Call<'_>, view: &View) -> Reply {
     let list = keyspace::list(view, call.words.get(1))?;
-    call.out.count(list.map_or(0, ordershop_actors::read_model::Elements::len));
+    call.out.count(list.len());
     Ok(())
 }
 
 fn index(call: &mut Call<'_>, view: &View) -> Reply {
-    let Some(list) = keyspace::list(view, call.words.get(1))? else {
+    let list = keyspace::list(view, call.words.get(1))?;
+    if list.is_empty() {
+        // As in Redis, even where the index is none.
         call.out.null();
         return Ok(());
-    };
+    }
     let index = integer(call.words.get(2))?;
     let len = i64::try_from(list.len()).unwrap_or(i64::MAX);
     let index = if index < 0 { index.saturating_add(len) } else { index };

@@ -179,6 +179,15 @@ const fn command(name: &'static str, arity: i32, run: Run) -> Command {
     }
 }
 
+/// What a command is like that only reads, in no time that grows with what it reads, or in one that does.
+const READ_FAST: &[&str] = &["readonly", "fast"];
+const READ: &[&str] = &["readonly"];
+
+/// A command of that family that reads what is at a key, its first argument.
+const fn of_key(group: &'static str, name: &'static str, arity: i32, run: Run) -> Command {
+    Command { flags: READ, keys: (1, 1, 1), group, ..command(name, arity, run) }
+}
+
 /// Every family.
 static FAMILIES: [&[Command]; 16] = [
     connection::COMMANDS,

@@ -11,35 +11,27 @@ use super::super::keyspace::{self, Key};
 use super::super::limits::MAX_SCAN_COUNT;
 use super::super::protocol::{Glob, Output, Words};
 use super::hashes::write_value;
-use super::{Call, Command, Refusal, Reply, Run, SYNTAX, command, integer, is};
-
-const FLAGS: &[&str] = &["readonly"];
+use super::{Call, Command, READ, Refusal, Reply, Run, SYNTAX, command, integer, is, of_key};
 
 pub(super) static COMMANDS: &[Command] = &[
     Command {
-        flags: FLAGS,
+        flags: READ,
         since: "2.8.0",
         summary: "Incrementally iterate the keys space",
         syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
         ..command("scan", -2, Run::Query(scan))
     },
     Command {
-        flags: FLAGS,
-        keys: (1, 1, 1),
-        group: "set",
         since: "2.8.0",
         summary: "Incrementally iterate Set elements",
         syntax: "key cursor [MATCH pattern] [COUNT count]",
-        ..command("sscan", -3, Run::Query(sscan))
+        ..of_key("set", "sscan", -3, Run::Query(sscan))
     },
     Command {
-        flags: FLAGS,
-        keys: (1, 1, 1),
-        group: "hash",
         since: "2.8.0",
         summary: "Incrementally iterate hash fields and associated values",
         syntax: "key cursor [MATCH pattern] [COUNT count]",
-        ..command("hscan", -3, Run::Query(hscan))
+        ..of_key("hash", "hscan", -3, Run::Query(hscan))
     },
 ];
 
@@ -217,6 +209,12 @@ fn write(out: &mut Output, next: u64, elements: usize, encoded: &Output) {
     out.raw(encoded.bytes());
 }
 
+/// As in Redis, the options are not looked at where there is no key.
+fn nothing(call: &mut Call<'_>) -> Reply {
+    write(call.out, 0, 0, &Output::default());
+    Ok(())
+}
+
 fn scan(call: &mut Call<'_>, view: &View) -> Reply {
     let from = cursor(call.words.get(1))?;
     let wanted = Wanted::read(call.words, 2, true)?;
@@ -234,8 +232,7 @@ fn scan(call: &mut Call<'_>, view: &View) -> Reply {
 fn sscan(call: &mut Call<'_>, view: &View) -> Reply {
     let from = cursor(call.words.get(2))?;
     let Some(topic) = keyspace::set(view, call.words.get(1))? else {
-        write(call.out, 0, 0, &Output::default());
-        return Ok(());
+        return nothing(call);
     };
     let wanted = Wanted::read(call.words, 3, false)?;
     let (mut elements, mut encoded) = (0, Output::default());
@@ -255,16 +252,16 @@ fn sscan(call: &mut Call<'_>, view: &View) -> Reply {
 /// A hash has few fields, so that they come in one page.
 fn hscan(call: &mut Call<'_>, view: &View) -> Reply {
     cursor(call.words.get(2))?;
-    let Some((topic, id, fields)) = keyspace::hash(view, call.words.get(1))? else {
-        write(call.out, 0, 0, &Output::default());
-        return Ok(());
-    };
+    let hash = keyspace::hash(view, call.words.get(1))?;
+    if hash.fields.is_empty() {
+        return nothing(call);
+    }
     let wanted = Wanted::read(call.words, 3, false)?;
     let (mut elements, mut encoded) = (0, Output::default());
-    for (name, value) in fields.iter().filter(|(name, _)| wanted.matches(name.as_bytes())) {
+    for (name, value) in hash.fields.iter().filter(|(name, _)| wanted.matches(name.as_bytes())) {
         elements += 2;
         encoded.bulk(name);
-        write_value(&mut encoded, (topic, id), name, value);
+        write_value(&mut encoded, hash, name, value);
     }
     write(call.out, 0, elements, &encoded);
     Ok(())

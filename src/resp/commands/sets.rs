@@ -9,32 +9,25 @@ use super::super::limits::ROWS_AT_ONCE;
 use super::super::members::MAX_BYTES;
 use super::super::protocol::Output;
 use super::super::wire::give_way;
-use super::{Call, Command, LongReply, Reply, Run, Task, command};
+use super::{Call, Command, LongReply, READ_FAST, Reply, Run, Task, of_key};
 
 pub(super) static COMMANDS: &[Command] = &[
     Command {
-        flags: &["readonly"],
-        keys: (1, 1, 1),
-        group: "set",
         summary: "Get all the members in a set",
         syntax: "key",
-        ..command("smembers", 2, Run::Long(members))
+        ..of_key("set", "smembers", 2, Run::Long(members))
     },
     Command {
-        flags: &["readonly", "fast"],
-        keys: (1, 1, 1),
-        group: "set",
+        flags: READ_FAST,
         summary: "Get the number of members in a set",
         syntax: "key",
-        ..command("scard", 2, Run::Query(count))
+        ..of_key("set", "scard", 2, Run::Query(count))
     },
     Command {
-        flags: &["readonly", "fast"],
-        keys: (1, 1, 1),
-        group: "set",
+        flags: READ_FAST,
         summary: "Determine if a given value is a member of a set",
         syntax: "key member",
-        ..command("sismember", 3, Run::Query(is_member))
+        ..of_key("set", "sismember", 3, Run::Query(is_member))
     },
 ];
 

@@ -8,36 +8,30 @@ use super::super::keyspace;
 use super::super::streams::{Range, StreamKey, above, below, parse_id};
 use super::super::wire::{Wire, give_way};
 use super::{
-    Call, Command, LongReply, Refusal, Reply, Run, SYNTAX, Stop, Task, command, integer, is,
+    Call, Command, LongReply, READ_FAST, Refusal, Reply, Run, SYNTAX, Stop, Task, integer, is,
+    of_key,
 };
+
+const fn stream(name: &'static str, arity: i32, run: Run) -> Command {
+    Command { since: "5.0.0", ..of_key("stream", name, arity, run) }
+}
 
 pub(super) static COMMANDS: &[Command] = &[
     Command {
-        flags: &["readonly"],
-        keys: (1, 1, 1),
-        group: "stream",
-        since: "5.0.0",
         summary: "Return a range of elements in a stream, with IDs matching the specified interval",
         syntax: "key start end [COUNT count]",
-        ..command("xrange", -4, Run::Long(forward))
+        ..stream("xrange", -4, Run::Long(forward))
     },
     Command {
-        flags: &["readonly"],
-        keys: (1, 1, 1),
-        group: "stream",
-        since: "5.0.0",
         summary: "The same in reverse order (from greater to smaller IDs) compared to XRANGE",
         syntax: "key end start [COUNT count]",
-        ..command("xrevrange", -4, Run::Long(backward))
+        ..stream("xrevrange", -4, Run::Long(backward))
     },
     Command {
-        flags: &["readonly", "fast"],
-        keys: (1, 1, 1),
-        group: "stream",
-        since: "5.0.0",
+        flags: READ_FAST,
         summary: "Return the number of entries in a stream",
         syntax: "key",
-        ..command("xlen", 2, Run::Query(len))
+        ..stream("xlen", 2, Run::Query(len))
     },
 ];
 
