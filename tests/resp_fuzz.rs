@@ -28,95 +28,26 @@ const MAX_REPLIES: u64 = 16 * 1024 * 1024;
 /// How long a connection may be silent until it is left: it waits for more of a command.
 const SILENCE: Duration = Duration::from_millis(200);
 
-/// The words of commands, and what may stand where an argument does.
-const WORDS: &[&str] = &[
-    "PING",
-    "ECHO",
-    "HELLO",
-    "AUTH",
-    "SELECT",
-    "CLIENT",
-    "COMMAND",
-    "INFO",
-    "DBSIZE",
-    "RESET",
-    "EXISTS",
-    "TYPE",
-    "TTL",
-    "KEYS",
-    "SCAN",
-    "SMEMBERS",
-    "SCARD",
-    "SISMEMBER",
-    "SSCAN",
-    "HGET",
-    "HMGET",
-    "HGETALL",
-    "HLEN",
-    "HKEYS",
-    "HVALS",
-    "HEXISTS",
-    "HSCAN",
-    "LRANGE",
-    "LLEN",
-    "LINDEX",
-    "XRANGE",
-    "XREVRANGE",
-    "XLEN",
-    "XREAD",
-    "XINFO",
-    "MULTI",
-    "EXEC",
-    "DISCARD",
+/// What the commands that are kept have no word for: ours, keys and ids that are there, what is odd.
+const MORE_WORDS: &[&str] = &[
     "ORDERSHOP.AWAIT",
     "ORDERSHOP.STATE",
+    "AT",
     "SET",
     "XADD",
-    "XGROUP",
-    "STREAM",
-    "STREAMS",
-    "COUNT",
-    "BLOCK",
-    "MATCH",
-    "TYPE",
-    "FULL",
-    "DOCS",
-    "LIST",
-    "ID",
-    "REPLY",
-    "ON",
-    "SKIP",
-    "SETNAME",
-    "GETNAME",
+    "INFO",
     "FILTERBY",
     "PATTERN",
-    "AT",
     "customer",
     "customer_ids",
     "order_ids",
     "events:{customer}_created",
     "events:{order}_created",
     "events:{inventory}_updated",
-    "missing",
-    "*",
     "[a-",
     "**?",
     "\\",
-    "0",
-    "1",
-    "-1",
-    "2",
-    "3",
-    "10",
-    "9223372036854775807",
-    "-9223372036854775808",
     "18446744073709551615",
-    "0-0",
-    "-",
-    "+",
-    "$",
-    ">",
-    "(",
     "(0",
     "1700000000-42",
     "order@1-1",
@@ -125,8 +56,6 @@ const WORDS: &[&str] = &[
     "\0",
     "\r\n",
     "ü",
-    "id",
-    "name",
 ];
 
 struct Target {
@@ -174,6 +103,7 @@ fn what_is_kept_and_what_is_made_up_harms_nobody() {
     let mut bystander = target.shop.resp();
     let before = target.shop.resident_bytes();
     let corpus = corpus();
+    let words = [support::commands::words(), MORE_WORDS.to_vec()].concat();
     for (name, bytes) in &corpus {
         target.send(bytes);
         target.assert_well(&mut bystander, before, name);
@@ -181,10 +111,10 @@ fn what_is_kept_and_what_is_made_up_harms_nobody() {
     let mut random = Random::new(6_380);
     for round in 0..size(400, 20_000) {
         let bytes = match round % 4 {
-            0 => commands(&mut random),
+            0 => commands(&mut random, &words),
             1 => mutated(&mut random, &corpus),
             2 => {
-                let mut bytes = commands(&mut random);
+                let mut bytes = commands(&mut random, &words);
                 mutate(&mut random, &mut bytes);
                 bytes
             }
@@ -222,12 +152,12 @@ fn byte(random: &mut Random) -> u8 {
     u8::try_from(random.below(256)).expect("it is below 256")
 }
 
-/// Well-formed commands of made-up words.
-fn commands(random: &mut Random) -> Vec<u8> {
+/// Well-formed commands of words in any order.
+fn commands(random: &mut Random, words: &[&str]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..=random.below(6) {
         let words: Vec<&[u8]> =
-            (0..=random.below(7)).map(|_| random.pick(WORDS).as_bytes()).collect();
+            (0..=random.below(7)).map(|_| random.pick(words).as_bytes()).collect();
         if random.below(5) == 0 {
             bytes.extend(words.join(&b' '));
             bytes.extend_from_slice(b"\r\n");

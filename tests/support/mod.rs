@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod commands;
 pub(crate) mod crowd;
 pub(crate) mod escaped;
 pub(crate) mod fixture;
