@@ -8,6 +8,10 @@
 #[allow(dead_code, reason = "the tests use all of the client, the bench a part")]
 mod http;
 
+#[path = "../../tests/support/resp.rs"]
+#[allow(dead_code, reason = "the tests use all of the client, the bench a part")]
+mod resp;
+
 mod answer;
 mod duel;
 mod guard;
@@ -18,6 +22,8 @@ mod page;
 mod process;
 mod programs;
 mod redis;
+mod redis_benchmark;
+mod resp_copy;
 mod row;
 mod sections;
 mod server;
@@ -49,6 +55,7 @@ Sections, by group:
   http    customers, orders, queries   the shop over HTTP
   log     log                          appends to the log, beside a bare file
   redis   redis                        the same on a Redis server, beside redis-benchmark
+  resp    resp                         queries over RESP, beside a Redis server with the same keys
   inside  entities, handlers,          an entity's memory; how soon a handler hears of a command;
           supervision                  a cell beside actors of actix, kameo and ractor
   start   start                        starts, replay and memory with a million events

@@ -1,13 +1,15 @@
-//! The Redis server that is measured, on a free port and with files of its own, and what its own
-//! benchmark says of it.
+//! The Redis server that is measured, on a free port and with files of its own.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::guard::Guarded;
+use super::process;
+use super::redis_benchmark::RedisBenchmark;
+use super::resp::{RespClient, encode};
+use super::server::free_address;
 use crate::servers;
 use crate::shell::{Failed, show};
 use crate::workspace::Workspace;
@@ -21,9 +23,9 @@ const VARIABLE: &str = "ORDERSHOP_REDIS_SERVER";
 
 /// A running server; it ends with this value.
 pub(super) struct Redis {
-    _running: Guarded,
+    running: Guarded,
     program: PathBuf,
-    port: u16,
+    address: SocketAddr,
 }
 
 impl Redis {
@@ -37,11 +39,12 @@ impl Redis {
             .into_iter()
             .find_map(|(variable, program)| (variable == VARIABLE).then_some(program))
             .ok_or_else(|| Failed::because("there is no Redis server"))?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let address = free_address()?;
+        let port = address.port().to_string();
         let mut command = Command::new(&program);
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        command.args(["--port", &port, "--bind", "127.0.0.1", "--save", ""]);
         command.args(options).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
-        let redis = Self { _running: Guarded::spawn(&mut command)?, program, port };
+        let redis = Self { running: Guarded::spawn(&mut command)?, program, address };
         let deadline = Instant::now() + PATIENCE;
         while redis.number(&["DBSIZE"]).is_err() {
             if Instant::now() > deadline {
@@ -52,9 +55,24 @@ impl Redis {
         Ok(redis)
     }
 
+    /// Where it is.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The URL of a log there.
     pub(super) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
+        format!("redis://{}/0", self.address)
+    }
+
+    /// The benchmark that comes with it.
+    pub(super) fn benchmark(&self) -> RedisBenchmark {
+        RedisBenchmark::beside(&self.program)
+    }
+
+    /// Its processor time so far.
+    pub(super) fn cpu(&self) -> Duration {
+        process::cpu(self.running.process.id()).unwrap_or_default()
     }
 
     /// Empties it.
@@ -75,47 +93,18 @@ impl Redis {
         used.ok_or_else(|| Failed::because("a Redis server does not tell its memory"))
     }
 
-    /// How many of these commands a second redis-benchmark reaches: so many in all, over one
-    /// connection, so many sent before the first is answered.
-    pub(super) fn benchmark(
-        &self,
-        words: &[&str],
-        count: u64,
-        pipelined: u64,
-    ) -> Result<f64, Failed> {
-        let mut command = Command::new(self.program.with_file_name("redis-benchmark"));
-        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-c", "1", "--csv"]);
-        command.args(["-n", &count.to_string(), "-P", &pipelined.to_string()]).args(words);
-        let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        // "COMMAND","REQUESTS A SECOND",…
-        let rate = text.lines().last().and_then(|line| line.split("\",\"").nth(1)?.parse().ok());
-        rate.ok_or_else(|| Failed::because(format!("`{}` told no rate", show(&command))))
-    }
-
     fn number(&self, words: &[&str]) -> Result<f64, Failed> {
         let answer = self.ask(words)?;
-        let number = answer.strip_prefix(':').and_then(|number| number.trim().parse().ok());
+        let number = answer.parse().ok();
         number.ok_or_else(|| Failed::because(format!("{}: {answer}", words.join(" "))))
     }
 
-    /// The answer to one command: a line, or the text whose length it tells.
+    /// The text of the answer to one command.
     fn ask(&self, words: &[&str]) -> Result<String, Failed> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let mut request = format!("*{}\r\n", words.len());
-        for word in words {
-            request.extend(["$", &word.len().to_string(), "\r\n", word, "\r\n"]);
-        }
-        stream.write_all(request.as_bytes())?;
-        let mut reader = BufReader::new(stream);
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let Some(length) = line.strip_prefix('$') else { return Ok(line) };
-        let length = length.trim().parse().map_err(|_| Failed::because(line.clone()))?;
-        let mut text = vec![0; length];
-        reader.read_exact(&mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        let mut client = RespClient::connect(self.address)?;
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        client.send(&encode(&words))?;
+        Ok(client.reply()?.text())
     }
 }
 

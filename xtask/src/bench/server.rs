@@ -1,7 +1,7 @@
 //! A program that serves over HTTP, as a process that ends with its value here.
 
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,11 @@ impl Server {
             Err(Failed::because(format!("a server that was told to stop ended with {status}")))
         }
     }
+}
+
+/// An address of this machine at which nobody listens.
+pub(super) fn free_address() -> Result<SocketAddr, Failed> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 /// The address in a line that holds `http://ADDRESS`.

@@ -1,5 +1,6 @@
 //! The shop that is measured: a release build of it, with all its subscribers.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::http::Client;
 use super::programs::Programs;
-use super::server::Server;
+use super::server::{Server, free_address};
 use crate::shell::Failed;
 
 /// How long subscribers may take to come to the end of the log.
@@ -43,21 +44,28 @@ impl Lag {
 impl Shop {
     /// Starts the program on the log in a folder and waits until it serves.
     pub(super) fn start(programs: &Programs, log: &Path) -> Result<Self, Failed> {
-        Self::start_on(programs, &format!("embedded:{}", log.display()))
+        Self::start_on(programs, &embedded(log))
     }
 
     /// The same on any store.
     pub(super) fn start_on(programs: &Programs, store: &str) -> Result<Self, Failed> {
-        let server = Server::start(Command::new(programs.named("ordershop")?).args([
-            "serve",
-            "--http",
-            "127.0.0.1:0",
-            "--mail",
-            "none",
-            "--store",
-            store,
-        ]))?;
-        Ok(Self { server })
+        Self::start_as(programs, store, "none")
+    }
+
+    /// The same as `start`, with queries over RESP; gives where they are answered, too.
+    pub(super) fn start_with_resp(
+        programs: &Programs,
+        log: &Path,
+    ) -> Result<(Self, SocketAddr), Failed> {
+        let address = free_address()?;
+        Ok((Self::start_as(programs, &embedded(log), &address.to_string())?, address))
+    }
+
+    fn start_as(programs: &Programs, store: &str, resp: &str) -> Result<Self, Failed> {
+        let mut command = Command::new(programs.named("ordershop")?);
+        command.args(["serve", "--http", "127.0.0.1:0", "--mail", "none"]);
+        command.args(["--store", store, "--resp", resp]);
+        Ok(Self { server: Server::start(&mut command)? })
     }
 
     /// The body of the answer to a query.
@@ -117,6 +125,11 @@ impl Shop {
         }
         Ok(behind)
     }
+}
+
+/// The store in a folder.
+fn embedded(log: &Path) -> String {
+    format!("embedded:{}", log.display())
 }
 
 /// The bare server; each file of the folder is what it answers to `GET /fixed/NAME`.

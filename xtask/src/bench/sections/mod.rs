@@ -7,6 +7,7 @@ mod log;
 mod orders;
 mod queries;
 mod redis;
+mod resp;
 mod start;
 mod supervision;
 
@@ -32,6 +33,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "queries", group: "http", about: queries::ABOUT, run: queries::run },
     Section { name: "log", group: "log", about: log::ABOUT, run: log::run },
     Section { name: "redis", group: "redis", about: redis::ABOUT, run: redis::run },
+    Section { name: "resp", group: "resp", about: resp::ABOUT, run: resp::run },
     Section { name: "entities", group: "inside", about: entities::ABOUT, run: entities::run },
     Section { name: "handlers", group: "inside", about: handlers::ABOUT, run: handlers::run },
     Section {

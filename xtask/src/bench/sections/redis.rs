@@ -9,6 +9,7 @@ use crate::bench::duel::{duel, median};
 use crate::bench::load::{Load, post};
 use crate::bench::programs::{Programs, rows_of};
 use crate::bench::redis::Redis;
+use crate::bench::redis_benchmark::Commands;
 use crate::bench::row::{Aim, Row, Unit};
 use crate::bench::shop::{Shop, bare};
 use crate::shell::Failed;
@@ -93,7 +94,10 @@ fn appends(bench: &Bench<'_>, rows: &mut Vec<Row>) -> Result<(), Failed> {
 
             redis.empty()?;
             let before = redis.memory()?;
-            theirs.push(redis.benchmark(&bare_words, bare_count, batch * UNDER_WAY)?);
+            let pipelined = batch * UNDER_WAY;
+            let bare =
+                Commands { words: &bare_words, count: bare_count, connections: 1, pipelined };
+            theirs.push(redis.benchmark().run(redis.address(), bare)?.rate);
             bare_bytes.push((redis.memory()? - before) / redis.entries(BARE_STREAM)?.max(1.0));
         }
         let mut row =
