@@ -12,6 +12,7 @@
 //! | [`http`] | commands and queries over HTTP |
 //! | [`resp`] | queries over RESP, for any Redis client |
 //! | [`positions`] | how far queries must have come, over HTTP and RESP alike |
+//! | [`readiness`] | whether they have come so far since their server began |
 //! | [`mail`] | how mails leave the house |
 //! | [`logging`], [`progress`], [`exit`] | what the program says, and how it ends |
 //! | [`ops`] | the commands for people, asking a running shop or reading a stopped one's folder |
@@ -28,6 +29,7 @@ pub mod mail;
 pub mod ops;
 pub mod positions;
 pub mod progress;
+pub mod readiness;
 pub mod resp;
 pub mod serve;
 pub mod settings;

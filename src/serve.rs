@@ -78,11 +78,21 @@ async fn serve(settings: &Settings) -> Result<(), Exit> {
     let ended = tokio::select! {
         () = signals.next() => Ok(()),
         reason = tree.failed() => Err(Exit::Broken(format!("the shop broke: {reason}"))),
+        () = crash_on_cue(&tree) => Ok(()),
     };
     tracing::info!("closing");
     tree.stop().await;
     store.close();
     ended
+}
+
+#[cfg(feature = "faults")]
+use crate::http::faults::crash_on_cue;
+
+/// Nothing, in a build without faults.
+#[cfg(not(feature = "faults"))]
+async fn crash_on_cue(_tree: &Tree) {
+    std::future::pending().await
 }
 
 /// Shows what runs where; a shop whose greeting nobody reads runs all the same.

@@ -16,8 +16,10 @@ use crate::settings::{RedisUrl, StoreUrl};
 
 /// How long a start waits for a server that is not there yet.
 const SERVER_PATIENCE: Duration = Duration::from_mins(1);
-/// How long it waits between two attempts.
-const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
+/// How long it waits before the second attempt; the wait doubles up to [`MAX_RETRY_DELAY`].
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// The longest wait between two attempts.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// An open event log.
 pub enum Store {
@@ -99,25 +101,32 @@ fn open_folder(folder: &Path) -> Result<Embedded, Exit> {
 
 async fn open_server(url: &RedisUrl) -> Result<Redis, Exit> {
     let waiting = Progress::begin(format!("waiting for {url}"));
-    let until = Instant::now() + SERVER_PATIENCE;
-    let error = loop {
-        match Redis::open(url.with_password(), &topics::ALL, redis::Options::default()).await {
-            Ok(log) => return Ok(log),
-            Err(error @ (LogError::Away { .. } | LogError::Unanswered { .. }))
-                if Instant::now() < until =>
-            {
-                tracing::debug!(%error, "the store is not there yet");
-                sleep(BETWEEN_ATTEMPTS).await;
-            }
-            Err(error) => break error,
-        }
-    };
+    let opened = take_up_patiently(url).await;
     drop(waiting);
-    let advice = match &error {
-        LogError::Away { .. } | LogError::Unanswered { .. } => {
+    opened.map_err(|error| {
+        let advice = if error.is_absence() {
             "start that server, or name another --store"
+        } else {
+            "mend it there, or name another --store"
+        };
+        Exit::unusable(error, advice)
+    })
+}
+
+/// Opens the log on a server; the one log asks again and again, so that it tells of an outage once.
+async fn take_up_patiently(url: &RedisUrl) -> Result<Redis, LogError> {
+    let log = Redis::at(url.with_password(), &topics::ALL, redis::Options::default())?;
+    let until = Instant::now() + SERVER_PATIENCE;
+    let mut delay = FIRST_RETRY_DELAY;
+    loop {
+        match log.take_up().await {
+            Ok(()) => return Ok(log),
+            Err(error) if error.is_absence() && Instant::now() < until => {
+                tracing::debug!(%error, "the store is not there yet");
+                sleep(delay).await;
+                delay = (delay * 2).min(MAX_RETRY_DELAY);
+            }
+            Err(error) => return Err(error),
         }
-        _ => "mend it there, or name another --store",
-    };
-    Err(Exit::unusable(error, advice))
+    }
 }

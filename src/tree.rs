@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ordershop_actors::read_model::ReadModel;
+use ordershop_actors::runtime::absence::{self, BeginError};
 use ordershop_actors::runtime::{
     Entities, EntityOptions, EventSourced, Handler, Journal, JournalHandle, MAX_SET_ASIDE, Reader,
     ReaderHandle, Start, SubscriberHandle, Subscription, SubscriptionOptions,
@@ -33,10 +34,11 @@ use ordershop_supervisors::{
 };
 use uuid::Uuid;
 
-use crate::http::{Gateway, GatewayFuture, HttpServer, HttpServerContext, Limits, Ops};
+use crate::http::{CatchUp, Gateway, HttpServer, HttpServerContext, Limits, Ops};
 use crate::ops::subscribers::{READ_MODEL, Subscriber};
 use crate::positions::Acknowledged;
-use crate::resp::{Endpoint, EndpointFuture, RespServer, RespServerContext, Setup};
+use crate::readiness::Readiness;
+use crate::resp::{Endpoint, RespServer, RespServerContext, Setup};
 
 /// How long queries may take to catch up with the log before the server opens.
 const CATCH_UP_TIME: Duration = Duration::from_mins(10);
@@ -151,15 +153,34 @@ struct Queries {
 }
 
 impl Queries {
+    /// Has the queries of `server` catch up with the log, each time that it begins.
+    fn catch_up(&self, server: &'static str, parts: &Parts) -> CatchUp {
+        let (log, journal) = (Arc::clone(&parts.log), parts.journal.clone());
+        let queries = self.clone();
+        Box::new(move || {
+            // Whoever answers queries stands behind the journal, and was down when it lost anything.
+            queries.acknowledged.begin_behind(journal.losses());
+            let (log, queries) = (Arc::clone(&log), queries.clone());
+            Box::pin(async move {
+                let caught_up = queries.caught_up(server, Arc::clone(&log));
+                absence::begin(&*log, topics::PUBLIC[0], Box::pin(caught_up)).await
+            })
+        })
+    }
+
     /// Waits until the queries have caught up with the log.
-    async fn caught_up(&self, log: &dyn EventLog, journal: &JournalHandle) -> Result<(), Failure> {
-        // Whoever answers queries stands behind the journal, and was down when it lost anything.
-        self.acknowledged.begin_behind(journal.losses());
-        let ends = log.ends(topics::PUBLIC.to_vec()).await.map_err(Failure::new)?;
-        let start: Vec<_> = ends.iter().map(|(topic, position)| (topic, position.last())).collect();
-        self.read_model.at(&start, CATCH_UP_TIME).await.map_err(Failure::new)?;
-        self.acknowledged.add(&start);
-        Ok(())
+    async fn caught_up(self, server: &'static str, log: Arc<dyn EventLog>) -> Result<(), Failure> {
+        let attempt = || async {
+            let ends = log.ends(topics::PUBLIC.to_vec()).await?;
+            let start: Vec<_> =
+                ends.iter().map(|(topic, position)| (topic, position.last())).collect();
+            // The read model may itself wait for the log to come back.
+            let reached = self.read_model.at(&start, CATCH_UP_TIME).await;
+            reached.map_err(|error| BeginError::Away(error.to_string()))?;
+            self.acknowledged.add(&start);
+            Ok(())
+        };
+        absence::patiently(server, attempt).await
     }
 }
 
@@ -362,36 +383,28 @@ impl Parts {
             subscribers,
             subscriptions: subscriptions.into(),
         };
-        let (log, journal) = (Arc::clone(&self.log), self.journal.clone());
-        let gateway = Box::new(move || -> GatewayFuture {
-            let (log, queries) = (Arc::clone(&log), queries.clone());
-            let journal = journal.clone();
-            let (bus, keys) = (bus.clone(), keys.clone());
-            Box::pin(async move {
-                queries.caught_up(&*log, &journal).await?;
-                let Queries { read_model, acknowledged } = queries;
-                Ok(Gateway::new(Arc::new(bus), keys, read_model, acknowledged))
-            })
+        let catch_up = queries.catch_up("http", self);
+        let gateway = Box::new(move || {
+            let Queries { read_model, acknowledged } = queries.clone();
+            let (bus, keys) = (Arc::new(bus.clone()), keys.clone());
+            Gateway::new(bus, keys, read_model, acknowledged, Readiness::default())
         });
-        let context = HttpServerContext { listener, limits, gateway, ops };
+        let context = HttpServerContext { listener, limits, gateway, catch_up, ops };
         let cell = cell("http").start_timeout(CATCH_UP_TIME).patience(RESTART_PATIENCE);
         HttpServer::child(context, cell)
     }
 
     fn resp(&self, ground: RespGround, queries: Queries) -> ChildSpec {
         let RespGround { listener, port, password } = ground;
-        let (log, journal) = (Arc::clone(&self.log), self.journal.clone());
-        let endpoint = Box::new(move || -> EndpointFuture {
-            let (log, queries) = (Arc::clone(&log), queries.clone());
-            let journal = journal.clone();
-            let password = password.clone();
-            Box::pin(async move {
-                queries.caught_up(&*log, &journal).await?;
-                let Queries { read_model, acknowledged } = queries;
-                Ok(Endpoint::new(Setup { read_model, acknowledged, log, password, port }))
-            })
+        let log = Arc::clone(&self.log);
+        let catch_up = queries.catch_up("resp", self);
+        let endpoint = Box::new(move || {
+            let Queries { read_model, acknowledged } = queries.clone();
+            let (log, password) = (Arc::clone(&log), password.clone());
+            let readiness = Readiness::default();
+            Endpoint::new(Setup { read_model, acknowledged, log, password, port, readiness })
         });
-        let context = RespServerContext { listener, endpoint };
+        let context = RespServerContext { listener, endpoint, catch_up };
         RespServer::child(context, cell("resp").start_timeout(CATCH_UP_TIME))
     }
 }

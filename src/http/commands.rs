@@ -174,29 +174,6 @@ pub(super) async fn email(
     Ok(yes(&accepted))
 }
 
-/// A test's order: the handler of that entity's next command shall panic.
-#[cfg(feature = "faults")]
-pub(super) async fn arm(path: web::Path<(String, Uuid)>) -> HttpResponse {
-    let (topic, id) = path.into_inner();
-    ordershop_actors::runtime::fault::arm(&topic, id);
-    yes(&Accepted::default())
-}
-
-/// A test's order: that subscriber's handler shall fail on the entity's events by an `error`, or a
-/// `panic`, or no more.
-#[cfg(feature = "faults")]
-pub(super) async fn arm_unfit(path: web::Path<(String, String, Uuid, String)>) -> HttpResponse {
-    use ordershop_actors::runtime::fault::{Unfit, arm_unfit};
-    let (subscriber, topic, id, how) = path.into_inner();
-    let how = match &*how {
-        "error" => Some(Unfit::Error),
-        "panic" => Some(Unfit::Panic),
-        _ => None,
-    };
-    arm_unfit(&subscriber, &topic, id, how);
-    yes(&Accepted::default())
-}
-
 /// One line makes a topic a resource.
 macro_rules! resource {
     ($name:ident, $topic:expr, $command:ident, $draft:ty) => {

@@ -11,6 +11,7 @@ use ordershop_actors::shop::{Accepted, CommandBus, ShopCommand};
 use super::problem::{Kind, Problem};
 use crate::clock;
 use crate::positions::{self, Acknowledged};
+use crate::readiness::{NOT_READY, Readiness};
 
 /// How long a command may take until its client is told that nobody knows.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
@@ -27,17 +28,25 @@ pub struct Gateway {
     keys: CommandKeys,
     read_model: ReadModel,
     acknowledged: Arc<Acknowledged>,
+    readiness: Readiness,
 }
 
 impl Gateway {
-    /// A gateway to these; a query's view will be at least at what is `acknowledged`.
+    /// A gateway to these; a query's view will be at least at what is `acknowledged`, and there is
+    /// none before its `readiness` is reached.
     pub fn new(
         bus: Arc<dyn CommandBus>,
         keys: CommandKeys,
         read_model: ReadModel,
         acknowledged: Arc<Acknowledged>,
+        readiness: Readiness,
     ) -> Self {
-        Self { bus, keys, read_model, acknowledged }
+        Self { bus, keys, read_model, acknowledged, readiness }
+    }
+
+    /// To be reached when the queries have caught up.
+    pub(super) fn readiness(&self) -> &Readiness {
+        &self.readiness
     }
 
     /// Has a command carried out; one that came with a key, once.
@@ -61,6 +70,9 @@ impl Gateway {
 
     /// A view that a request may see.
     pub(super) async fn view(&self, request: &HttpRequest) -> Result<Arc<View>, Problem> {
+        if !self.readiness.is_reached() {
+            return Err(Problem::new(Kind::Unavailable, NOT_READY));
+        }
         let late = |error: ordershop_actors::read_model::ViewError| {
             Problem::new(Kind::Unavailable, error.to_string())
         };

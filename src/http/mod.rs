@@ -18,6 +18,8 @@
 mod admission;
 mod body;
 mod commands;
+#[cfg(feature = "faults")]
+pub(crate) mod faults;
 mod gateway;
 mod keys;
 mod ops;
@@ -35,4 +37,4 @@ mod verify;
 pub use admission::Limits;
 pub use gateway::{Gateway, QUERY_PATIENCE};
 pub use ops::Ops;
-pub use server::{GatewayFuture, HttpServer, HttpServerContext};
+pub use server::{CatchUp, HttpServer, HttpServerContext};

@@ -4,6 +4,8 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, web};
 
 use super::commands::{self, Billings, Customers, Inventory, Orders, Products, Resource};
+#[cfg(feature = "faults")]
+use super::faults;
 use super::problem::{Kind, Problem};
 use super::{ops, past, queries, verify};
 
@@ -43,12 +45,12 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
     app.service(only_post(resolve).route(web::post().to(ops::resolve)));
 
     #[cfg(feature = "faults")]
-    app.route(
-        "/faults/subscribers/{subscriber}/{topic}/{id}/{how}",
-        web::put().to(commands::arm_unfit),
-    );
-    #[cfg(feature = "faults")]
-    app.route("/faults/{topic}/{id}", web::put().to(commands::arm));
+    {
+        let unfit = "/faults/subscribers/{subscriber}/{topic}/{id}/{how}";
+        app.route(unfit, web::put().to(faults::be_unfit));
+        app.route("/faults/parts/{path:.*}", web::put().to(faults::crash));
+        app.route("/faults/{topic}/{id}", web::put().to(faults::panic_once));
+    }
 
     app.default_service(web::to(no_such_path));
 }

@@ -7,11 +7,13 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
+use ordershop_actors::runtime::absence::{Beginning, Begun};
 use ordershop_supervisors::{CellBuilder, ChildSpec, Context, Failure, Process, Shutdown};
 
 use super::admission::{self, Admission, Limits};
 use super::traffic::{self, Traffic};
 use super::{Gateway, Ops, routes};
+use crate::readiness::Readiness;
 
 /// How long requests under way may take when the server stops.
 const DRAIN_TIME: Duration = Duration::from_secs(12);
@@ -29,17 +31,22 @@ pub struct HttpServerContext {
     pub listener: TcpListener,
     /// How much may be under way at once.
     pub limits: Limits,
-    /// Makes the gateway of an incarnation; done when queries can be answered.
-    pub gateway: Box<dyn Fn() -> GatewayFuture + Send>,
+    /// Makes the gateway of an incarnation.
+    pub gateway: Box<dyn Fn() -> Gateway + Send>,
+    /// Has the queries of an incarnation catch up with the log.
+    pub catch_up: CatchUp,
     /// What `/ops/...` shows.
     pub ops: Ops,
 }
 
-/// A gateway that will be ready.
-pub type GatewayFuture = std::pin::Pin<Box<dyn Future<Output = Result<Gateway, Failure>>>>;
+/// Has queries catch up with the log, or says that the log is away, and goes on.
+pub type CatchUp = Box<dyn Fn() -> Beginning<Begun<()>> + Send>;
 
 /// The process of the server.
 pub struct HttpServer {
+    readiness: Readiness,
+    /// What it does before queries can be answered, since the log is away.
+    catching_up: Option<Beginning<()>>,
     handle: ServerHandle,
     traffic: Arc<Traffic>,
     ended: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
@@ -48,12 +55,15 @@ pub struct HttpServer {
 impl HttpServer {
     /// The server, as a child for a supervisor.
     pub fn child(context: HttpServerContext, cell: CellBuilder<Self>) -> ChildSpec {
-        let HttpServerContext { listener, limits, gateway, ops } = context;
+        let HttpServerContext { listener, limits, gateway, catch_up, ops } = context;
         let patience = DRAIN_TIME + Duration::from_secs(2 * FLUSH_SECONDS);
         let (_, spec) = cell.shutdown(Shutdown::Timeout(patience)).factory(move |_| {
             let listener = listener.try_clone();
-            let (gateway, ops) = (gateway(), ops.clone());
-            async move { Self::start(listener.map_err(Failure::new)?, limits, gateway.await?, ops) }
+            let (gateway, caught_up, ops) = (gateway(), catch_up(), ops.clone());
+            async move {
+                let begun = caught_up.await?;
+                Self::start(listener.map_err(Failure::new)?, limits, gateway, begun, ops)
+            }
         });
         spec
     }
@@ -62,8 +72,17 @@ impl HttpServer {
         listener: TcpListener,
         limits: Limits,
         gateway: Gateway,
+        begun: Begun<()>,
         ops: Ops,
     ) -> Result<Self, Failure> {
+        let readiness = gateway.readiness().clone();
+        let catching_up = match begun {
+            Begun::Ready(()) => {
+                readiness.reach();
+                None
+            }
+            Begun::Waiting(catching_up) => Some(catching_up),
+        };
         let (gateway, ops) = (web::Data::new(gateway), web::Data::new(ops));
         let traffic = Arc::new(Traffic::default());
         let counted = web::Data::from(Arc::clone(&traffic));
@@ -90,12 +109,19 @@ impl HttpServer {
         let handle = server.handle();
         // It must go on while this actor waits for its stop, so it is a task of its own.
         let ended = Some(actix_rt::spawn(server));
-        Ok(Self { handle, traffic, ended })
+        Ok(Self { readiness, catching_up, handle, traffic, ended })
     }
 }
 
 impl Process for HttpServer {
     fn started(&mut self, ctx: &mut Context<'_, Self>) -> Result<(), Failure> {
+        if let Some(catching_up) = self.catching_up.take() {
+            ctx.spawn(catching_up, |server, caught_up, _| {
+                caught_up?;
+                server.readiness.reach();
+                Ok(())
+            });
+        }
         if let Some(ended) = self.ended.take() {
             ctx.spawn(ended, |server, ended, _| match ended {
                 _ if server.traffic.is_closed() => Ok(()),

@@ -14,6 +14,7 @@ use super::members::Members;
 use super::streams::Pages;
 use crate::http::QUERY_PATIENCE;
 use crate::positions::Acknowledged;
+use crate::readiness::{NOT_READY, Readiness};
 
 /// What an endpoint is made of.
 pub struct Setup {
@@ -27,6 +28,8 @@ pub struct Setup {
     pub password: Option<Arc<str>>,
     /// The port that it is reached at.
     pub port: u16,
+    /// Before it is reached no query is answered.
+    pub readiness: Readiness,
 }
 
 /// What all clients share: where answers come from, what is kept ready, and what is counted.
@@ -36,6 +39,7 @@ pub struct Endpoint {
     pub(super) log: Arc<dyn EventLog>,
     pub(super) password: Option<Arc<str>>,
     pub(super) port: u16,
+    pub(super) readiness: Readiness,
     pub(super) pages: Pages,
     pub(super) members: Members,
     pub(super) clients: Clients,
@@ -75,13 +79,14 @@ impl Counters {
 impl Endpoint {
     /// An endpoint.
     pub fn new(setup: Setup) -> Self {
-        let Setup { read_model, acknowledged, log, password, port } = setup;
+        let Setup { read_model, acknowledged, log, password, port, readiness } = setup;
         Self {
             read_model,
             acknowledged,
             log,
             password,
             port,
+            readiness,
             pages: Pages::default(),
             members: Members::default(),
             clients: Clients::default(),
@@ -93,6 +98,9 @@ impl Endpoint {
     /// A view that is no older than anything acknowledged, nor than that `floor`; it is there at
     /// once unless the read model lags.
     pub(super) async fn view(&self, floor: &[(Topic, EntryId)]) -> Result<Arc<View>, Refusal> {
+        if !self.readiness.is_reached() {
+            return Err(Refusal::new(format!("TRYAGAIN {NOT_READY}")));
+        }
         let late = |error: ordershop_actors::read_model::ViewError| {
             Refusal::new(format!("TRYAGAIN {error}"))
         };
@@ -105,6 +113,9 @@ impl Endpoint {
 
     /// The newest view, if it is no older than anything acknowledged, nor than that `floor`.
     pub(super) fn view_at_hand(&self, floor: &[(Topic, EntryId)]) -> Option<Arc<View>> {
+        if !self.readiness.is_reached() {
+            return None;
+        }
         let own = self.acknowledged.positions();
         let view = self.read_model.newest();
         let mut wanted = own.iter().chain(floor);

@@ -26,4 +26,4 @@ mod streams;
 mod wire;
 
 pub use endpoint::{Endpoint, Setup};
-pub use server::{EndpointFuture, RespServer, RespServerContext};
+pub use server::{RespServer, RespServerContext};

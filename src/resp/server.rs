@@ -6,11 +6,13 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use actix_rt::{Arbiter, ArbiterHandle};
+use ordershop_actors::runtime::absence::{Beginning, Begun};
 use ordershop_supervisors::{CellBuilder, ChildSpec, Context, Failure, Process};
 use tokio::net::TcpStream;
 
 use super::connection;
 use super::endpoint::Endpoint;
+use crate::http::CatchUp;
 
 /// How many threads serve clients at most.
 const MAX_WORKERS: usize = 4;
@@ -21,12 +23,11 @@ const NO_ROOM_PAUSE: Duration = Duration::from_millis(100);
 pub struct RespServerContext {
     /// The bound address; it stays bound when the server restarts.
     pub listener: TcpListener,
-    /// Makes the endpoint of an incarnation; done when queries can be answered.
-    pub endpoint: Box<dyn Fn() -> EndpointFuture + Send>,
+    /// Makes the endpoint of an incarnation.
+    pub endpoint: Box<dyn Fn() -> Endpoint + Send>,
+    /// Has the queries of an incarnation catch up with the log.
+    pub catch_up: CatchUp,
 }
-
-/// An endpoint that will be ready.
-pub type EndpointFuture = std::pin::Pin<Box<dyn Future<Output = Result<Endpoint, Failure>>>>;
 
 /// The process of the server. Queries change nothing, so that a client may be cut off at any time:
 /// when the server stops, its workers do, with all that they were about to say.
@@ -34,31 +35,54 @@ pub struct RespServer {
     listener: Option<tokio::net::TcpListener>,
     endpoint: Arc<Endpoint>,
     workers: Vec<Arbiter>,
+    /// What it does before queries can be answered, since the log is away.
+    catching_up: Option<Beginning<()>>,
 }
 
 impl RespServer {
     /// The server, as a child for a supervisor.
     pub fn child(context: RespServerContext, cell: CellBuilder<Self>) -> ChildSpec {
-        let RespServerContext { listener, endpoint } = context;
+        let RespServerContext { listener, endpoint, catch_up } = context;
         let (_, spec) = cell.factory(move |_| {
             let listener = listener.try_clone();
-            let endpoint = endpoint();
-            async move { Self::start(listener?, endpoint.await?) }
+            let (endpoint, caught_up) = (endpoint(), catch_up());
+            async move {
+                let begun = caught_up.await?;
+                Self::start(listener?, endpoint, begun)
+            }
         });
         spec
     }
 
-    fn start(listener: TcpListener, endpoint: Endpoint) -> Result<Self, Failure> {
+    fn start(
+        listener: TcpListener,
+        endpoint: Endpoint,
+        begun: Begun<()>,
+    ) -> Result<Self, Failure> {
+        let catching_up = match begun {
+            Begun::Ready(()) => {
+                endpoint.readiness.reach();
+                None
+            }
+            Begun::Waiting(catching_up) => Some(catching_up),
+        };
         listener.set_nonblocking(true)?;
         let listener = Some(tokio::net::TcpListener::from_std(listener)?);
         let workers = available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
         let workers = (0..workers).map(|_| Arbiter::try_new()).collect::<Result<_, _>>()?;
-        Ok(Self { listener, endpoint: Arc::new(endpoint), workers })
+        Ok(Self { listener, endpoint: Arc::new(endpoint), workers, catching_up })
     }
 }
 
 impl Process for RespServer {
     fn started(&mut self, ctx: &mut Context<'_, Self>) -> Result<(), Failure> {
+        if let Some(catching_up) = self.catching_up.take() {
+            ctx.spawn(catching_up, |server, caught_up, _| {
+                caught_up?;
+                server.endpoint.readiness.reach();
+                Ok(())
+            });
+        }
         if let Some(listener) = self.listener.take() {
             let workers = self.workers.iter().map(Arbiter::handle).collect();
             let accepting = accept(listener, workers, Arc::clone(&self.endpoint));

@@ -123,6 +123,11 @@ impl LogError {
         matches!(self, Self::Away { .. } | Self::Unanswered { .. } | Self::Lost(_))
     }
 
+    /// Whether the server is away or silent for now, and nothing is known to be wrong with the log.
+    pub const fn is_absence(&self) -> bool {
+        matches!(self, Self::Away { .. } | Self::Unanswered { .. })
+    }
+
     /// Whether the log does nothing more until it is opened again, so that trying again is in vain.
     pub const fn ends_the_log(&self) -> bool {
         matches!(self, Self::Failed(_) | Self::Io { .. } | Self::Closed | Self::Corrupt { .. })

@@ -5,6 +5,7 @@
 //!              decides     batches     durable        pushes     keeps the cursor
 //! ```
 
+pub mod absence;
 mod backward;
 mod decision;
 mod entity;

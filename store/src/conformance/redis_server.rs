@@ -163,6 +163,14 @@ impl RedisServer {
         }
     }
 
+    /// Sends it a signal, by its name without `SIG`; between `STOP` and `CONT` it keeps its connections
+    /// and says nothing.
+    pub fn signal(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.process_id());
+        let status = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
+        assert!(status.success(), "no process took SIG{signal}");
+    }
+
     fn output_path(&self) -> PathBuf {
         self.folder.path().join("output")
     }

@@ -80,6 +80,14 @@ impl Redis {
     ///
     /// `topics` are all that the log holds or will hold. A server that is away is an error.
     pub async fn open(url: &str, topics: &[Topic], options: Options) -> Result<Self, LogError> {
+        let log = Self::at(url, topics, options)?;
+        log.take_up().await?;
+        Ok(log)
+    }
+
+    /// The log at that URL, of which nobody has asked anything yet; it counts as opened once
+    /// [`Self::take_up`] has succeeded, which may be tried until then.
+    pub fn at(url: &str, topics: &[Topic], options: Options) -> Result<Self, LogError> {
         let refused = |error: redis::RedisError| LogError::Refused(error.to_string().into());
         let info = url.into_connection_info().map_err(refused)?;
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
@@ -107,10 +115,15 @@ impl Redis {
             turn: Arc::default(),
             options,
         };
-        for topic in topics {
-            inner.adopt(*topic).await?;
-        }
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Takes up what others have written.
+    pub async fn take_up(&self) -> Result<(), LogError> {
+        for topic in &self.inner.topics {
+            self.inner.adopt(*topic).await?;
+        }
+        Ok(())
     }
 
     /// The server, as `HOST:PORT`.

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ordershop_store::{Action, CursorName, EventLog, LogError, Position, Positions};
 use ordershop_supervisors::{Context, Failure, Message, Receive, ReplyTo};
 
-use super::{Handler, Subscription, SubscriptionOptions, begin_anew};
+use super::{Handler, Subscription, SubscriptionOptions, WAITS_TO_BEGIN, begin_anew};
+use crate::runtime::absence::BeginError;
 use crate::runtime::{AppendError, JournalHandle};
 
 /// What the incarnations of a subscription leave to each other.
@@ -36,6 +37,15 @@ pub(super) enum HaltError {
     Log(#[from] LogError),
     #[error("cannot keep that it stands still: {0}")]
     Append(#[from] AppendError),
+}
+
+impl From<HaltError> for BeginError {
+    fn from(error: HaltError) -> Self {
+        match error {
+            HaltError::Log(error) => error.into(),
+            HaltError::Append(error) => error.into(),
+        }
+    }
 }
 
 /// A loss in a line; all that is known of it was told when it was found.
@@ -139,6 +149,10 @@ impl<H: Handler> Receive<Resume> for Subscription<H> {
         reply: ReplyTo<Result<bool, ResumeError>>,
         ctx: &mut Context<'_, Self>,
     ) -> Result<(), Failure> {
+        if self.waits_to_begin {
+            reply.send(Err(ResumeError::new(WAITS_TO_BEGIN)));
+            return Ok(());
+        }
         if !self.halted {
             reply.send(Ok(false));
             return Ok(());

@@ -32,6 +32,7 @@ use self::memory::Suspects;
 use self::operator::Waiting;
 use self::standing::Shown;
 use self::work::Work;
+use super::absence::{self, BeginError, Beginning, Begun};
 use super::fault::crash_point;
 use super::quarantine::Ledger;
 use super::reader::{Deliver, Delivery, Subscribe};
@@ -47,6 +48,8 @@ const CURSOR_INTERVAL: Duration = Duration::from_millis(200);
 /// A reader has at most one delivery in flight to a subscriber, and a new incarnation's one; the
 /// others are an operator's orders.
 const SUBSCRIPTION_CAPACITY: usize = 16;
+/// Why a subscriber does not get on whose start is not done.
+const WAITS_TO_BEGIN: &str = "it waits to begin until the log is back";
 
 /// Where a subscription begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +98,10 @@ pub struct Subscription<H: Handler> {
     handler: H,
     shown: Shown,
     past: Past,
+    /// What it does before its start is done, since the log is away.
+    beginning: Option<Beginning<Stand<H>>>,
+    /// Whether that goes on.
+    waits_to_begin: bool,
     /// Whether it stands still until an operator has it go on.
     halted: bool,
     /// What is set aside; `None` for what is held in memory.
@@ -126,66 +133,85 @@ impl<H: Handler> Subscription<H> {
     ) -> (SubscriberHandle, ChildSpec) {
         let (make, shown): (Make<H>, _) = (Arc::new(handler), Shown::default());
         let (name, seen, past) = (Arc::clone(&options.name), shown.clone(), Past::default());
-        let (handle, spec) = cell.capacity(SUBSCRIPTION_CAPACITY).factory(move |birth| {
+        let (handle, spec) = cell.capacity(SUBSCRIPTION_CAPACITY).factory(move |_| {
             let (make, shown, past) = (Arc::clone(&make), shown.clone(), past.clone());
             let (log, reader, journal) = (Arc::clone(&log), reader.clone(), journal.clone());
             let options = options.clone();
             async move {
-                let ledger = match options.start {
-                    Start::Beginning => None,
-                    Start::Cursor => {
-                        let (log, journal) = (Arc::clone(&log), journal.clone());
-                        let ledger = Ledger::load(log, journal, &options.name).await;
-                        Some(ledger.map_err(Failure::new)?)
-                    }
+                let beginning = Box::pin(begin_patiently(
+                    Arc::clone(&log),
+                    journal.clone(),
+                    options.clone(),
+                    past.clone(),
+                    Arc::clone(&make),
+                ));
+                let begun = match options.topics.first() {
+                    Some(topic) => absence::begin(log.as_ref(), *topic, beginning).await?,
+                    None => Begun::Ready(beginning.await?),
                 };
-                let set_aside = ledger.as_ref().map_or(0, |l| l.state().entries().len());
-                shown.set_aside(set_aside);
-                let halted = match options.start {
-                    Start::Beginning => None,
-                    Start::Cursor => halt::reason(log.as_ref(), &journal, &options, &past).await?,
-                };
-                let (handler, from) = if let Some(reason) = &halted {
-                    shown.held_up(reason);
-                    tracing::error!(subscriber = %options.name, reason, "stands still");
-                    (make(), Positions::default())
-                } else {
-                    let begun = begin_anew(
-                        birth.handle,
-                        birth.incarnation,
-                        make(),
-                        Arc::clone(&log),
-                        reader.clone(),
-                        options.clone(),
-                    )
-                    .await?;
-                    past.finished(&begun.1);
-                    begun
-                };
-                let (finished, saved) = (from.clone(), from);
-                Ok(Self {
+                let mut subscription = Self {
+                    handler: make(),
                     options,
                     log,
                     reader,
                     journal,
                     make,
-                    handler,
                     shown,
                     past,
-                    halted: halted.is_some(),
-                    ledger,
+                    beginning: None,
+                    waits_to_begin: false,
+                    halted: false,
+                    ledger: None,
                     work: None,
                     busy: false,
                     orders: VecDeque::new(),
                     suspects: Suspects::default(),
-                    finished,
-                    saved,
+                    finished: Positions::default(),
+                    saved: Positions::default(),
                     cursor: CursorState::default(),
                     handler_saves: false,
-                })
+                };
+                match begun {
+                    Begun::Ready(standing) => subscription.stand(standing),
+                    Begun::Waiting(beginning) => subscription.beginning = Some(beginning),
+                }
+                Ok(subscription)
             }
         });
         (SubscriberHandle::new(name, seen, handle), spec)
+    }
+
+    /// Takes up where it stands at its start.
+    fn stand(&mut self, stand: Stand<H>) {
+        let Stand { handler, from, ledger, halted } = stand;
+        self.shown.set_aside(ledger.as_ref().map_or(0, |l| l.state().entries().len()));
+        match &halted {
+            Some(reason) => {
+                self.shown.held_up(reason);
+                tracing::error!(subscriber = %self.options.name, reason, "stands still");
+            }
+            None => self.past.finished(&from),
+        }
+        self.handler = handler;
+        self.ledger = ledger;
+        self.halted = halted.is_some();
+        self.finished = from.clone();
+        self.saved = from;
+    }
+
+    /// Asks the reader for what stands behind its start.
+    fn subscribe(&self, ctx: &mut Context<'_, Self>) {
+        if self.halted {
+            return;
+        }
+        let (reader, options) = (self.reader.clone(), self.options.clone());
+        let (deliver, from) = (deliver_to(ctx.handle()), self.finished.clone());
+        let incarnation = ctx.incarnation();
+        let subscribe = async move {
+            let SubscriptionOptions { name, batch, .. } = options;
+            reader.subscribe(Subscribe { name, from, batch, incarnation, deliver }).await
+        };
+        ctx.spawn(subscribe, |_, subscribed, _| subscribed);
     }
 
     /// Counts entries as finished, and asks for more.
@@ -287,6 +313,42 @@ impl<H: Handler> Subscription<H> {
     }
 }
 
+/// Where a subscription stands at its start.
+struct Stand<H> {
+    handler: H,
+    from: Positions,
+    ledger: Option<Ledger>,
+    /// Why it stands still, if it does.
+    halted: Option<String>,
+}
+
+/// Finds where a subscription stands, however long the log is away.
+async fn begin_patiently<H: Handler>(
+    log: Arc<dyn EventLog>,
+    journal: JournalHandle,
+    options: SubscriptionOptions,
+    past: Past,
+    make: Make<H>,
+) -> Result<Stand<H>, Failure> {
+    let attempt = || async {
+        let mut handler = make();
+        let (ledger, halted) = match options.start {
+            Start::Beginning => (None, None),
+            Start::Cursor => {
+                let ledger = Ledger::load(Arc::clone(&log), journal.clone(), &options.name);
+                let ledger = ledger.await?;
+                (Some(ledger), halt::reason(log.as_ref(), &journal, &options, &past).await?)
+            }
+        };
+        let from = match halted {
+            Some(_) => Positions::default(),
+            None => begin(log.as_ref(), &mut handler, &options).await?,
+        };
+        Ok(Stand { handler, from, ledger, halted })
+    };
+    absence::patiently(&options.name, attempt).await
+}
+
 /// Has a handler begin, and subscribes from there.
 async fn begin_anew<H: Handler>(
     handle: Handle<Subscription<H>>,
@@ -296,7 +358,7 @@ async fn begin_anew<H: Handler>(
     reader: ReaderHandle,
     options: SubscriptionOptions,
 ) -> Result<(H, Positions), Failure> {
-    let from = begin(log.as_ref(), &mut handler, &options).await?;
+    let from = begin(log.as_ref(), &mut handler, &options).await.map_err(Failure::from)?;
     let (name, batch) = (options.name, options.batch);
     let deliver = deliver_to(handle);
     let subscribe = Subscribe { name, from: from.clone(), batch, incarnation, deliver };
@@ -308,9 +370,9 @@ async fn begin<H: Handler>(
     log: &dyn EventLog,
     handler: &mut H,
     options: &SubscriptionOptions,
-) -> Result<Positions, Failure> {
+) -> Result<Positions, BeginError> {
     let begun = match options.start {
-        Start::Beginning => handler.begin().await.map_err(Failure::new)?,
+        Start::Beginning => handler.begin().await?,
         Start::Cursor => Positions::default(),
     };
     let mut from = Vec::with_capacity(options.topics.len());
@@ -318,7 +380,7 @@ async fn begin<H: Handler>(
         let position = match options.start {
             Start::Beginning => Some(begun.of(*topic)),
             Start::Cursor => {
-                log.cursor(Arc::clone(&options.name), *topic).await.map_err(Failure::new)?
+                log.cursor(Arc::clone(&options.name), *topic).await?
             }
         };
         from.push((*topic, position.unwrap_or_default()));
@@ -331,6 +393,25 @@ fn deliver_to<H: Handler>(handle: Handle<Subscription<H>>) -> Deliver {
 }
 
 impl<H: Handler> Process for Subscription<H> {
+    fn started(&mut self, ctx: &mut Context<'_, Self>) -> Result<(), Failure> {
+        let Some(beginning) = self.beginning.take() else {
+            self.subscribe(ctx);
+            return Ok(());
+        };
+        self.shown.held_up(WAITS_TO_BEGIN);
+        self.waits_to_begin = true;
+        ctx.spawn(beginning, |subscription, stand, ctx| {
+            let stand = stand?;
+            subscription.shown.gets_on();
+            subscription.waits_to_begin = false;
+            subscription.stand(stand);
+            // Only now: a delivery must find the subscription where it stands.
+            subscription.subscribe(ctx);
+            Ok(())
+        });
+        Ok(())
+    }
+
     fn stopping(&mut self, ctx: &mut Context<'_, Self>) {
         if self.options.start == Start::Cursor && self.saved != self.finished {
             let (save, _) = self.save();

@@ -16,6 +16,7 @@ use super::driver::Resume;
 use super::open_intents::ticket;
 use super::{OpenIntents, Sagas};
 use crate::runtime::JournalHandle;
+use crate::runtime::absence::{self, BeginError, Beginning, Begun};
 use crate::runtime::fault::crash_point;
 use crate::shop::topics;
 
@@ -33,13 +34,18 @@ pub struct IntentKeeper {
     journal: JournalHandle,
     sagas: Sagas,
     open_intents: OpenIntents,
+    /// What it does before its start is done, since the log is away.
+    recovering: Option<Beginning<EntryId>>,
     /// What was open at the last look.
     seen_open: BTreeSet<Uuid>,
+    /// To whom a driver was sent that has not come to the end yet.
+    asked: BTreeSet<Uuid>,
     saved: EntryId,
 }
 
 impl IntentKeeper {
-    /// The keeper, as a child for a supervisor. Its start is done when nothing is left behind.
+    /// The keeper, as a child for a supervisor. Its start is done when nothing is left behind, or when
+    /// the log is found away; until it is back and nothing is left behind no intent begins.
     pub fn child(
         log: Arc<dyn EventLog>,
         journal: JournalHandle,
@@ -51,29 +57,15 @@ impl IntentKeeper {
             let (log, journal) = (Arc::clone(&log), journal.clone());
             let (sagas, open_intents) = (sagas.clone(), open_intents.clone());
             async move {
-                let saved = match log.cursor(CursorName::from(CURSOR), topics::ORDER).await {
-                    Ok(cursor) => cursor.unwrap_or_default().of(Action::Internal),
-                    // What it stood for is gone, so all intents are looked at.
-                    Err(LogError::Lost(_)) => EntryId::ZERO,
-                    Err(error) => return Err(Failure::new(error)),
+                open_intents.forget_past();
+                let recovering = recover(Arc::clone(&log), sagas.clone(), open_intents.clone());
+                let begun = absence::begin(log.as_ref(), topics::ORDER, Box::pin(recovering));
+                let (saved, recovering) = match begun.await? {
+                    Begun::Ready(saved) => (saved, None),
+                    Begun::Waiting(recovering) => (EntryId::ZERO, Some(recovering)),
                 };
-                let (unfinished, end) = unfinished(log.as_ref(), saved).await?;
-                for (intent_id, ticket) in &unfinished {
-                    open_intents.opened(*intent_id, *ticket);
-                }
-                // Else reservations of before the start would count as open.
-                open_intents.known_up_to(end);
-                let count = unfinished.len();
-                let ids: Vec<_> = unfinished.into_iter().map(|(id, _)| id).collect();
-                for some in ids.chunks(MAX_RESUMED_AT_ONCE) {
-                    let resumed = some.iter().map(|id| sagas.resume(*id));
-                    futures_util::future::try_join_all(resumed).await?;
-                }
-                if count > 0 {
-                    tracing::info!(count, "finished order intents that were left behind");
-                }
-                let seen_open = BTreeSet::new();
-                Ok(Self { journal, sagas, open_intents, seen_open, saved })
+                let (seen_open, asked) = (BTreeSet::new(), BTreeSet::new());
+                Ok(Self { journal, sagas, open_intents, recovering, seen_open, asked, saved })
             }
         });
         spec
@@ -92,9 +84,14 @@ impl IntentKeeper {
         let open = self.open_intents.ids();
         for intent_id in open.intersection(&self.seen_open) {
             let (sagas, intent_id) = (self.sagas.clone(), *intent_id);
+            // An outage may last for many looks, and one that was asked goes on by itself.
+            if !self.asked.insert(intent_id) {
+                continue;
+            }
             // A driver that is at work is not disturbed by this.
             let resume = async move { sagas.resume(intent_id).await };
-            ctx.spawn(resume, move |_, resumed, _| {
+            ctx.spawn(resume, move |keeper, resumed, _| {
+                keeper.asked.remove(&intent_id);
                 if let Err(error) = resumed {
                     tracing::warn!(%intent_id, %error, "an order intent stays open");
                 }
@@ -129,6 +126,42 @@ impl IntentKeeper {
     }
 }
 
+/// Has all finished that was left behind, however long the log is away; gives the position below which
+/// everything was finished before.
+async fn recover(
+    log: Arc<dyn EventLog>,
+    sagas: Sagas,
+    open_intents: OpenIntents,
+) -> Result<EntryId, Failure> {
+    let look = || async {
+        let saved = match log.cursor(CursorName::from(CURSOR), topics::ORDER).await {
+            Ok(cursor) => cursor.unwrap_or_default().of(Action::Internal),
+            // What it stood for is gone, so all intents are looked at.
+            Err(LogError::Lost(_)) => EntryId::ZERO,
+            Err(error) => return Err(error.into()),
+        };
+        let (unfinished, end) = unfinished(log.as_ref(), saved).await?;
+        Ok((saved, unfinished, end))
+    };
+    let (saved, unfinished, end) = absence::patiently("intent-keeper", look).await?;
+    for (intent_id, ticket) in &unfinished {
+        open_intents.opened(*intent_id, *ticket);
+    }
+    // Else reservations of before the start would count as open.
+    open_intents.known_up_to(end);
+    let count = unfinished.len();
+    let ids: Vec<_> = unfinished.into_iter().map(|(id, _)| id).collect();
+    for some in ids.chunks(MAX_RESUMED_AT_ONCE) {
+        let resumed = some.iter().map(|id| sagas.resume(*id));
+        futures_util::future::try_join_all(resumed).await?;
+    }
+    if count > 0 {
+        tracing::info!(count, "finished order intents that were left behind");
+    }
+    open_intents.past_is_known();
+    Ok(saved)
+}
+
 /// The highest id of ours below that ticket.
 const fn last_below(floor: Ticket) -> EntryId {
     match floor {
@@ -142,13 +175,10 @@ const fn last_below(floor: Ticket) -> EntryId {
 async fn unfinished(
     log: &dyn EventLog,
     mut after: EntryId,
-) -> Result<(Vec<(Uuid, Ticket)>, EntryId), Failure> {
+) -> Result<(Vec<(Uuid, Ticket)>, EntryId), BeginError> {
     let mut intents: HashMap<Uuid, (Intent, Ticket)> = HashMap::new();
     loop {
-        let page = log
-            .read_stream(topics::ORDER, Action::Internal, after, PAGE)
-            .await
-            .map_err(Failure::new)?;
+        let page = log.read_stream(topics::ORDER, Action::Internal, after, PAGE).await?;
         for entry in &page.entries {
             after = entry.id;
             let event: IntentEvent = serde_json::from_str(&entry.data).map_err(Failure::new)?;
@@ -173,11 +203,22 @@ async fn unfinished(
 
 impl Process for IntentKeeper {
     fn started(&mut self, ctx: &mut Context<'_, Self>) -> Result<(), Failure> {
-        Self::watch(ctx);
+        let Some(recovering) = self.recovering.take() else {
+            Self::watch(ctx);
+            return Ok(());
+        };
+        ctx.spawn(recovering, |keeper, saved, ctx| {
+            keeper.saved = saved?;
+            Self::watch(ctx);
+            Ok(())
+        });
         Ok(())
     }
 
     fn stopping(&mut self, ctx: &mut Context<'_, Self>) {
+        if !self.open_intents.is_past_known() {
+            return;
+        }
         let (save, _) = self.save();
         ctx.pause(save, |_, _, _| Ok(()));
     }

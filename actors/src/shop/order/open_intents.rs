@@ -25,6 +25,8 @@ struct Inner {
     tickets: HashMap<Uuid, Ticket>,
     /// The highest ticket that was ever seen.
     horizon: Ticket,
+    /// Whether all that was left behind has been found and finished.
+    past_known: bool,
 }
 
 impl Inner {
@@ -83,6 +85,22 @@ impl OpenIntents {
     pub(super) fn known_up_to(&self, position: EntryId) {
         let mut inner = self.lock();
         inner.horizon = inner.horizon.max(ticket(position));
+    }
+
+    /// What was left behind is to be looked for again.
+    pub(super) fn forget_past(&self) {
+        self.lock().past_known = false;
+    }
+
+    /// What was left behind has been found, and is finished.
+    pub(super) fn past_is_known(&self) {
+        self.lock().past_known = true;
+    }
+
+    /// Whether an intent may begin: one that was left behind and is not known yet would fall below
+    /// the floor.
+    pub(super) fn is_past_known(&self) -> bool {
+        self.lock().past_known
     }
 
     /// All that the intent asked for is done, or its first event never comes into the log.

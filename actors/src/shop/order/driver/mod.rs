@@ -383,7 +383,7 @@ impl Receive<Drive> for SagaDriver {
             )));
             return Ok(());
         }
-        if self.unloaded {
+        if self.unloaded || !self.context.open_intents.is_past_known() {
             let reason = "the log cannot be read now".to_owned();
             reply.send(Err(CommandError::Unavailable(reason)));
             ctx.stop();
@@ -407,6 +407,7 @@ impl Receive<Resume> for SagaDriver {
         reply: ReplyTo<()>,
         ctx: &mut Context<'_, Self>,
     ) -> Result<(), Failure> {
+        self.waiting.retain(ReplyTo::is_wanted);
         self.waiting.push(reply);
         self.resume(ctx);
         Ok(())
