@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 use support::scenario::pieces_in_orders;
 use support::shop::{Folder, Shop, serve};
 use support::size::size;
-use support::wait::eventually;
 use support::{ids, list, number};
 
 /// What is put in stock of each product.
@@ -210,17 +209,6 @@ impl Scene {
         orders.collect()
     }
 
-    fn wait_for_whole_stock(&self, shop: &Shop) {
-        eventually("a stock without reservations", || {
-            let report = shop.get("/report");
-            let records = list(&report["inventory"]);
-            let whole = self.products.iter().zip(records).all(|(product, record)| {
-                number(&record["amount"]) + pieces_in_orders(&report, product) == STOCK
-            });
-            if whole { Ok(()) } else { Err(report["inventory"].to_string()) }
-        });
-    }
-
     /// Starts the shop again: all must be as if the command had been carried out, or as if it had
     /// not been; and the same command sent afresh does what it does.
     fn recover(&self, sent: Sent, answered: bool) {
@@ -244,10 +232,6 @@ impl Scene {
             Sent::Place | Sent::Change | Sent::Delete => (200, after.to_vec()),
         };
         assert_eq!(again.status, status, "{}", again.shown());
-        if sent == Sent::Short {
-            // A refusal tells no position to wait for, so what it gave back may be seen a moment later.
-            self.wait_for_whole_stock(&shop);
-        }
         assert_eq!(self.orders(&shop), orders);
 
         // Two for each order that ever was, beside the welcome.

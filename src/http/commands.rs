@@ -129,7 +129,8 @@ async fn take_out(
     match gateway.command(key, command).await {
         Ok(accepted) => Ok(yes(&accepted)),
         Err(problem) if problem.is_conflict() => {
-            Ok(answer(&Accepted::default(), "false".to_owned()))
+            let positions = problem.positions().to_vec();
+            Ok(answer(&Accepted { ids: Vec::new(), positions }, "false".to_owned()))
         }
         Err(problem) => Err(problem),
     }

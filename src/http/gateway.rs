@@ -60,12 +60,17 @@ impl Gateway {
             None => self.bus.dispatch(command_id, now_us, command),
             Some(key) => self.keys.carry_out(key, command_id, now_us, command),
         };
-        let accepted = tokio::time::timeout(COMMAND_PATIENCE, done).await.map_err(|_| {
+        let done = tokio::time::timeout(COMMAND_PATIENCE, done).await.map_err(|_| {
             let seconds = COMMAND_PATIENCE.as_secs();
             Problem::new(Kind::TimedOut, format!("no answer came within {seconds} seconds"))
-        })??;
-        self.acknowledged.add(&accepted.positions);
-        Ok(accepted)
+        })?;
+        let done = done.map_err(Problem::from);
+        // A refusal may have taken pieces and given them back: of that nobody may see a part.
+        self.acknowledged.add(match &done {
+            Ok(accepted) => &accepted.positions,
+            Err(problem) => problem.positions(),
+        });
+        done
     }
 
     /// A view that a request may see.

@@ -8,7 +8,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use ordershop_actors::shop::{CommandError, Invalid};
+use ordershop_store::{EntryId, Topic};
 use serde::Serialize;
+
+use super::gateway::POSITION;
+use crate::positions;
 
 /// After how many seconds a client may try again what is unavailable now.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -99,6 +103,8 @@ pub(super) struct Problem {
     detail: String,
     field: Option<String>,
     index: Option<usize>,
+    /// How far a reader must have come to see all that was appended on the way to it.
+    positions: Vec<(Topic, EntryId)>,
 }
 
 /// The members of the JSON object.
@@ -116,7 +122,8 @@ struct Body<'a> {
 
 impl Problem {
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), field: None, index: None }
+        let (field, index, positions) = (None, None, Vec::new());
+        Self { kind, detail: detail.into(), field, index, positions }
     }
 
     /// The answer to whoever comes when the shop is about to stop.
@@ -128,12 +135,17 @@ impl Problem {
         self.kind == Kind::Conflict
     }
 
+    /// How far a reader must have come to see all that was appended on the way to it.
+    pub(super) fn positions(&self) -> &[(Topic, EntryId)] {
+        &self.positions
+    }
+
     pub(super) fn invalid(Invalid { field, index, message }: Invalid) -> Self {
         let detail = match index {
             Some(index) => format!("element {index}: {field}: {message}"),
             None => format!("{field}: {message}"),
         };
-        Self { kind: Kind::Invalid, detail, field: Some(field), index }
+        Self { field: Some(field), index, ..Self::new(Kind::Invalid, detail) }
     }
 }
 
@@ -147,6 +159,9 @@ impl From<CommandError> for Problem {
             CommandError::TooLarge(_) => Kind::TooLarge,
             CommandError::Unavailable(_) => Kind::Unavailable,
             CommandError::OutcomeUnknown(_) => Kind::OutcomeUnknown,
+            CommandError::Behind { error, positions } => {
+                return Self { positions, ..Self::from(*error) };
+            }
         };
         Self::new(kind, error.to_string())
     }
@@ -168,6 +183,9 @@ impl ResponseError for Problem {
         let mut answer = HttpResponse::build(status);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             answer.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
+        }
+        if !self.positions.is_empty() {
+            answer.insert_header((POSITION, positions::to_text(&self.positions)));
         }
         let body = Body {
             r#type: self.kind.uri(),

@@ -54,11 +54,7 @@ impl RespServer {
         spec
     }
 
-    fn start(
-        listener: TcpListener,
-        endpoint: Endpoint,
-        begun: Begun<()>,
-    ) -> Result<Self, Failure> {
+    fn start(listener: TcpListener, endpoint: Endpoint, begun: Begun<()>) -> Result<Self, Failure> {
         let catching_up = match begun {
             Begun::Ready(()) => {
                 endpoint.readiness.reach();

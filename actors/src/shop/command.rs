@@ -88,9 +88,39 @@ pub enum CommandError {
     /// It may have been carried out, or not.
     #[error("{0}")]
     OutcomeUnknown(String),
+    /// It came to this error after something was appended for it, such as a reservation that was given
+    /// back.
+    #[error("{error}")]
+    Behind {
+        /// The error, which is not such a one itself.
+        error: Box<CommandError>,
+        /// How far a reader of these topics must have come to see all that was appended.
+        positions: Vec<(Topic, EntryId)>,
+    },
 }
 
 impl CommandError {
+    /// The same, after something was appended at these positions.
+    #[must_use]
+    pub fn behind(self, mut positions: Vec<(Topic, EntryId)>) -> Self {
+        let error = match self {
+            Self::Behind { error, positions: before } => {
+                positions.extend(before);
+                error
+            }
+            error => Box::new(error),
+        };
+        if positions.is_empty() { *error } else { Self::Behind { error, positions } }
+    }
+
+    /// How far a reader must have come to see all that was appended for it, and the error by itself.
+    pub fn into_parts(self) -> (Vec<(Topic, EntryId)>, Self) {
+        match self {
+            Self::Behind { error, positions } => (positions, *error),
+            error => (Vec::new(), error),
+        }
+    }
+
     /// There is no entity of that id.
     pub fn no_such(topic: Topic, id: Uuid) -> Self {
         Self::NotFound(format!("there is no {topic} {id}"))
@@ -134,6 +164,7 @@ impl CommandError {
         match self {
             Self::Invalid(invalid) => Self::Invalid(Invalid { index: Some(index), ..invalid }),
             Self::Conflict(reason) => Self::Conflict(format!("element {index}: {reason}")),
+            Self::Behind { error, positions } => error.of_element(index).behind(positions),
             other => other,
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
 use ordershop_domain::OrderFacts;
 use ordershop_store::{Entry, EventLog, LogError, Topic};
 use serde::de::DeserializeOwned;
@@ -51,9 +52,14 @@ impl Facts {
         for reference in references {
             wanted.entry(reference.topic).or_default().insert(reference.id);
         }
-        let mut facts = Self::default();
-        for (topic, ids) in wanted {
+        // All at once: a log on a server needs a while for each.
+        let look_up = async |(topic, ids): (Topic, BTreeSet<Uuid>)| {
             let entries = states::newest(log, topic, ids.into_iter().collect()).await?;
+            Ok::<_, LogError>((topic, entries))
+        };
+        let found = try_join_all(wanted.into_iter().map(look_up)).await?;
+        let mut facts = Self::default();
+        for (topic, entries) in found {
             for entry in entries.into_iter().flatten().filter(|entry| states::is_living(entry)) {
                 if topic == topics::ORDER {
                     let ordered = match mail_facts::of_order(log, &entry).await {

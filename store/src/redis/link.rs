@@ -20,6 +20,9 @@ use crate::LogError;
 /// Between two attempts within one call.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
+/// What rustls says of a certificate that it does not trust.
+const UNTRUSTED: &str = "invalid peer certificate";
+
 /// What is asked of the server in one go.
 #[derive(Clone, Copy)]
 pub(super) enum Request<'a> {
@@ -268,7 +271,9 @@ impl Link {
         let is_final = matches!(
             error.kind(),
             redis::ErrorKind::AuthenticationFailed | redis::ErrorKind::InvalidClientConfig
-        ) || matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"));
+        ) || matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"))
+            // Its cause is out of reach behind an error of the operating system's kind.
+            || error.to_string().contains(UNTRUSTED);
         if is_final {
             LogError::Refused(error.to_string().into())
         } else {

@@ -1,4 +1,4 @@
--- The steps that must be atomic on the server: append, adopt, locate.
+-- The steps that must be atomic on the server: append, adopt; `locate.lua` has what only looks.
 --
 -- The same text runs as a library of functions and, where functions are missing or forbidden, as a
 -- script. Nothing is undone when a step fails, so every check comes before the first write.
@@ -469,28 +469,4 @@ local function append(keys, args, at)
     at = at + 2
   end
   return { 'done', log.ahead, outcomes }
-end
-
--- Arguments: the prefix; then nothing, to adopt alone; or an entity, the version behind which, and
--- how many, to have that part of its index; or `last` and entities, to have the last item of each.
-local function locate(keys, args, at)
-  local prefix = args[at]
-  local log = begin(keys)
-  if adopt(log, prefix) then
-    return { 'more', log.ahead, {} }
-  end
-  local items = {}
-  if args[at + 1] == 'last' then
-    for number = at + 2, #args do
-      items[#items + 1] = redis.call('LINDEX', prefix .. args[number], -1)
-    end
-  elseif args[at + 1] then
-    local from = tonumber(args[at + 2])
-    if from < 9007199254740992 then
-      from = string.format('%d', from)
-      local to = string.format('%d', from + args[at + 3] - 1)
-      items = redis.call('LRANGE', prefix .. args[at + 1], from, to)
-    end
-  end
-  return { 'done', log.ahead, items }
 end

@@ -1,7 +1,7 @@
 //! The event log on Redis Streams, shared with whoever else reads and writes there.
 //!
 //! A topic's streams, indexes, keys, cursors and snapshots lie on one slot. What must be atomic runs
-//! in the server: `log.lua` and `script.rs`. So any number of writers in any number of
+//! in the server: `log.lua`, `locate.lua` and `script.rs`. So any number of writers in any number of
 //! processes may append; what decides is the server's copy alone, and nothing here is cached.
 //!
 //! Others add entries of their own. Each step in the server first takes up what they have added, in
@@ -20,13 +20,16 @@ mod link;
 mod options;
 mod reading;
 mod script;
+mod tls;
 mod waiting;
 mod witness;
 
 use std::future::Future;
 use std::sync::Arc;
 
-use redis::{Client, Cmd, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, Value};
+use redis::{
+    Client, Cmd, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, TlsCertificates, Value,
+};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -75,8 +78,9 @@ struct Inner {
 }
 
 impl Redis {
-    /// Opens the log at `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, or `rediss://…` for TLS, and takes
-    /// up what others have written there.
+    /// Opens the log at `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, or `rediss://…` for TLS (with
+    /// `?ca=FILE` for a server with a certificate of that authority), and takes up what others have
+    /// written there.
     ///
     /// `topics` are all that the log holds or will hold. A server that is away is an error.
     pub async fn open(url: &str, topics: &[Topic], options: Options) -> Result<Self, LogError> {
@@ -97,7 +101,14 @@ impl Redis {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let address: Arc<str> = info.addr().to_string().into();
-        let client = Client::open(info).map_err(refused)?;
+        let client = match tls::authority(url)? {
+            None => Client::open(info),
+            root_cert => {
+                let certificates = TlsCertificates { client_tls: None, root_cert };
+                Client::build_with_tls(info, certificates)
+            }
+        };
+        let client = client.map_err(refused)?;
         let witness = Arc::new(Witness::default());
         let link = || {
             let (address, witness) = (Arc::clone(&address), Arc::clone(&witness));
@@ -190,7 +201,8 @@ impl Inner {
         Err(self.commands.away("others write faster than is taken up".to_owned()))
     }
 
-    /// Looks into the indexes of a topic, when all that others have written is taken up.
+    /// Looks into the indexes of a topic, when all that others have written is taken up: gives items, each
+    /// followed by what stands there, or by nothing where that is to be asked for.
     async fn locate(
         &self,
         topic: Topic,

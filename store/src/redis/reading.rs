@@ -106,10 +106,10 @@ pub(super) async fn entity(
     let arguments = |command: &mut Cmd| {
         command.arg(entity_id.to_string()).arg(after).arg(limit + 1);
     };
-    let items = inner.locate(topic, &arguments).await?;
-    let more = items.len() > limit;
-    let places = items.iter().take(limit).map(place).collect::<Result<Vec<_>, _>>()?;
-    let entries = load(inner, topic, &places).await?;
+    let mut found = found(inner.locate(topic, &arguments).await?)?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let entries = load(inner, topic, found.into_iter().flatten().collect()).await?;
     Ok(Page { entries, more })
 }
 
@@ -128,15 +128,10 @@ pub(super) async fn latest(
             command.arg(entity_id.to_string());
         }
     };
-    let items = inner.locate(topic, &arguments).await?;
-    let places = items.iter().map(|item| match item {
-        Value::Nil => Ok(None),
-        item => place(item).map(Some),
-    });
-    let places = places.collect::<Result<Vec<_>, LogError>>()?;
-    let found: Vec<Place> = places.iter().flatten().copied().collect();
-    let mut entries = load(inner, topic, &found).await?.into_iter();
-    Ok(places.into_iter().map(|place| place.and_then(|_| entries.next())).collect())
+    let found = found(inner.locate(topic, &arguments).await?)?;
+    let is_there: Vec<bool> = found.iter().map(Option::is_some).collect();
+    let mut entries = load(inner, topic, found.into_iter().flatten().collect()).await?.into_iter();
+    Ok(is_there.into_iter().map(|there| if there { entries.next() } else { None }).collect())
 }
 
 /// Who holds each of these keys.
@@ -211,26 +206,45 @@ fn place(item: &Value) -> Result<Place, LogError> {
     parse().ok_or_else(|| unexpected("item of an index"))
 }
 
-/// The entries at these places. They never change, so it does not matter that this comes later.
-async fn load(inner: &Inner, topic: Topic, places: &[Place]) -> Result<Vec<Arc<Entry>>, LogError> {
-    if places.is_empty() {
-        return Ok(Vec::new());
+/// A place, and what stands there where that was given along with it.
+type Found = (Place, Option<Value>);
+
+/// The places that an answer of `locate` holds.
+fn found(answer: Vec<Value>) -> Result<Vec<Option<Found>>, LogError> {
+    let mut found = Vec::with_capacity(answer.len() / 2);
+    let mut answer = answer.into_iter();
+    while let (Some(item), Some(entry)) = (answer.next(), answer.next()) {
+        found.push(match (item, entry) {
+            (Value::Nil, _) => None,
+            (item, Value::Nil) => Some((place(&item)?, None)),
+            (item, entry) => Some((place(&item)?, Some(entry))),
+        });
     }
-    let mut ranges = Pipeline::with_capacity(places.len());
-    for place in places {
+    Ok(found)
+}
+
+/// The entries at these places. They never change, so it does not matter that some come later.
+async fn load(inner: &Inner, topic: Topic, found: Vec<Found>) -> Result<Vec<Arc<Entry>>, LogError> {
+    let mut ranges = Pipeline::new();
+    for (place, _) in found.iter().filter(|(_, entry)| entry.is_none()) {
         let id = place.id.to_string();
         ranges.cmd("XRANGE").arg(stream_key(topic, place.action)).arg(&id).arg(&id);
     }
-    let values = inner.reads.ask(Request::Several(&ranges)).await?;
-    places
-        .iter()
-        .zip(values)
-        .map(|(place, value)| {
-            let found = array(refuse(value)?)?.pop().ok_or_else(|| {
+    let asked = if ranges.is_empty() {
+        Vec::new()
+    } else {
+        inner.reads.ask(Request::Several(&ranges)).await?
+    };
+    let mut asked = asked.into_iter();
+    found
+        .into_iter()
+        .map(|(place, entry)| {
+            let entry = entry.or_else(|| asked.next()).ok_or_else(|| unexpected("entry"))?;
+            let entry = array(refuse(entry)?)?.pop().ok_or_else(|| {
                 let stream = stream_key(topic, place.action);
                 LogError::Refused(format!("{stream} no longer holds {}", place.id).into())
             })?;
-            let mut entry = decode(topic, place.action, found)?;
+            let mut entry = decode(topic, place.action, entry)?;
             if entry.origin == Origin::Foreign {
                 entry.version = place.version;
             }

@@ -9,7 +9,7 @@ use super::link::{Link, Request, Turn, describe, refuse};
 use crate::{Action, LogError, Topic};
 
 /// The server's part.
-const TEXT: &str = include_str!("log.lua");
+const TEXT: &str = concat!(include_str!("log.lua"), include_str!("locate.lua"));
 /// How often the library is loaded within one call, should others remove it.
 const MAX_LOADS: usize = 3;
 /// How many keys each function is given.
@@ -81,6 +81,7 @@ impl Script {
         arguments: &(dyn Fn(&mut Cmd) + Send + Sync),
         mut turn: Option<Turn>,
     ) -> Result<Value, LogError> {
+        let mut forbidden = None;
         for _ in 0..MAX_LOADS {
             let as_script = self.uses_scripts.load(Ordering::Relaxed);
             let command = self.command(as_script, function, topic, arguments);
@@ -97,7 +98,14 @@ impl Script {
             if !missing && (as_script || !has_no_functions(error)) {
                 return refuse(value);
             }
+            if error.kind() == Some(ServerErrorKind::NoPerm) {
+                forbidden = Some(describe(error));
+            }
             self.load(link).await?;
+        }
+        // Whoever may load functions and may not call them is short of a right to some key.
+        if let Some(reason) = forbidden {
+            return Err(LogError::Refused(reason.into()));
         }
         Err(LogError::Refused("what runs in the server is removed again and again".into()))
     }

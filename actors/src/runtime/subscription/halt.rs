@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ordershop_store::{Action, CursorName, EventLog, LogError, Position, Positions};
 use ordershop_supervisors::{Context, Failure, Message, Receive, ReplyTo};
 
-use super::{Handler, Subscription, SubscriptionOptions, WAITS_TO_BEGIN, begin_anew};
+use super::{Handler, Phase, Subscription, SubscriptionOptions, WAITS_TO_BEGIN, begin_anew};
 use crate::runtime::absence::BeginError;
 use crate::runtime::{AppendError, JournalHandle};
 
@@ -149,11 +149,11 @@ impl<H: Handler> Receive<Resume> for Subscription<H> {
         reply: ReplyTo<Result<bool, ResumeError>>,
         ctx: &mut Context<'_, Self>,
     ) -> Result<(), Failure> {
-        if self.waits_to_begin {
+        if self.phase == Phase::WaitsToBegin {
             reply.send(Err(ResumeError::new(WAITS_TO_BEGIN)));
             return Ok(());
         }
-        if !self.halted {
+        if self.phase == Phase::Runs {
             reply.send(Ok(false));
             return Ok(());
         }
@@ -174,7 +174,7 @@ impl<H: Handler> Receive<Resume> for Subscription<H> {
                     subscription.handler = handler;
                     subscription.finished = from.clone();
                     subscription.saved = from;
-                    subscription.halted = false;
+                    subscription.phase = Phase::Runs;
                     subscription.shown.gets_on();
                     reply.send(Ok(true));
                 }

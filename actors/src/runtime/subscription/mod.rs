@@ -88,6 +88,17 @@ struct CursorState {
     failing: bool,
 }
 
+/// Whether a subscription takes deliveries and orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The log is away, and it does not know yet where it stands.
+    WaitsToBegin,
+    /// It stands still until an operator has it go on.
+    Halted,
+    /// It does.
+    Runs,
+}
+
 /// The process of a subscription.
 pub struct Subscription<H: Handler> {
     options: SubscriptionOptions,
@@ -99,11 +110,9 @@ pub struct Subscription<H: Handler> {
     shown: Shown,
     past: Past,
     /// What it does before its start is done, since the log is away.
-    beginning: Option<Beginning<Stand<H>>>,
-    /// Whether that goes on.
-    waits_to_begin: bool,
-    /// Whether it stands still until an operator has it go on.
-    halted: bool,
+    beginning: Option<Beginning<(H, Place)>>,
+    /// Whether it takes deliveries and orders.
+    phase: Phase,
     /// What is set aside; `None` for what is held in memory.
     ledger: Option<Ledger>,
     /// The delivery in hand, of one with a cursor.
@@ -149,8 +158,12 @@ impl<H: Handler> Subscription<H> {
                     Some(topic) => absence::begin(log.as_ref(), *topic, beginning).await?,
                     None => Begun::Ready(beginning.await?),
                 };
+                let (handler, place, beginning) = match begun {
+                    Begun::Ready((handler, place)) => (handler, Some(place), None),
+                    Begun::Waiting(beginning) => (make(), None, Some(beginning)),
+                };
                 let mut subscription = Self {
-                    handler: make(),
+                    handler,
                     options,
                     log,
                     reader,
@@ -158,9 +171,8 @@ impl<H: Handler> Subscription<H> {
                     make,
                     shown,
                     past,
-                    beginning: None,
-                    waits_to_begin: false,
-                    halted: false,
+                    beginning,
+                    phase: Phase::WaitsToBegin,
                     ledger: None,
                     work: None,
                     busy: false,
@@ -171,9 +183,8 @@ impl<H: Handler> Subscription<H> {
                     cursor: CursorState::default(),
                     handler_saves: false,
                 };
-                match begun {
-                    Begun::Ready(standing) => subscription.stand(standing),
-                    Begun::Waiting(beginning) => subscription.beginning = Some(beginning),
+                if let Some(place) = place {
+                    subscription.stand(place);
                 }
                 Ok(subscription)
             }
@@ -182,8 +193,8 @@ impl<H: Handler> Subscription<H> {
     }
 
     /// Takes up where it stands at its start.
-    fn stand(&mut self, stand: Stand<H>) {
-        let Stand { handler, from, ledger, halted } = stand;
+    fn stand(&mut self, place: Place) {
+        let Place { from, ledger, halted } = place;
         self.shown.set_aside(ledger.as_ref().map_or(0, |l| l.state().entries().len()));
         match &halted {
             Some(reason) => {
@@ -192,16 +203,15 @@ impl<H: Handler> Subscription<H> {
             }
             None => self.past.finished(&from),
         }
-        self.handler = handler;
         self.ledger = ledger;
-        self.halted = halted.is_some();
+        self.phase = if halted.is_some() { Phase::Halted } else { Phase::Runs };
         self.finished = from.clone();
         self.saved = from;
     }
 
     /// Asks the reader for what stands behind its start.
     fn subscribe(&self, ctx: &mut Context<'_, Self>) {
-        if self.halted {
+        if self.phase != Phase::Runs {
             return;
         }
         let (reader, options) = (self.reader.clone(), self.options.clone());
@@ -314,8 +324,7 @@ impl<H: Handler> Subscription<H> {
 }
 
 /// Where a subscription stands at its start.
-struct Stand<H> {
-    handler: H,
+struct Place {
     from: Positions,
     ledger: Option<Ledger>,
     /// Why it stands still, if it does.
@@ -329,7 +338,7 @@ async fn begin_patiently<H: Handler>(
     options: SubscriptionOptions,
     past: Past,
     make: Make<H>,
-) -> Result<Stand<H>, Failure> {
+) -> Result<(H, Place), Failure> {
     let attempt = || async {
         let mut handler = make();
         let (ledger, halted) = match options.start {
@@ -344,7 +353,7 @@ async fn begin_patiently<H: Handler>(
             Some(_) => Positions::default(),
             None => begin(log.as_ref(), &mut handler, &options).await?,
         };
-        Ok(Stand { handler, from, ledger, halted })
+        Ok((handler, Place { from, ledger, halted }))
     };
     absence::patiently(&options.name, attempt).await
 }
@@ -379,9 +388,7 @@ async fn begin<H: Handler>(
     for topic in &options.topics {
         let position = match options.start {
             Start::Beginning => Some(begun.of(*topic)),
-            Start::Cursor => {
-                log.cursor(Arc::clone(&options.name), *topic).await?
-            }
+            Start::Cursor => log.cursor(Arc::clone(&options.name), *topic).await?,
         };
         from.push((*topic, position.unwrap_or_default()));
     }
@@ -399,12 +406,11 @@ impl<H: Handler> Process for Subscription<H> {
             return Ok(());
         };
         self.shown.held_up(WAITS_TO_BEGIN);
-        self.waits_to_begin = true;
-        ctx.spawn(beginning, |subscription, stand, ctx| {
-            let stand = stand?;
+        ctx.spawn(beginning, |subscription, begun, ctx| {
+            let (handler, place) = begun?;
             subscription.shown.gets_on();
-            subscription.waits_to_begin = false;
-            subscription.stand(stand);
+            subscription.handler = handler;
+            subscription.stand(place);
             // Only now: a delivery must find the subscription where it stands.
             subscription.subscribe(ctx);
             Ok(())

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::attempt::{Entries, Trouble, attempt};
 use super::halt::{Resume, ResumeError};
 use super::standing::{Shown, Standing};
-use super::{Handler, Subscription, WAITS_TO_BEGIN};
+use super::{Handler, Phase, Subscription, WAITS_TO_BEGIN};
 use crate::runtime::fault::crash_point;
 use crate::runtime::quarantine::{How, QuarantineCommand, SetAside};
 
@@ -180,7 +180,7 @@ impl<H: Handler> Receive<Order> for Subscription<H> {
         reply: ReplyTo<Result<Resolved, ResolveError>>,
         ctx: &mut Context<'_, Self>,
     ) -> Result<(), Failure> {
-        if self.waits_to_begin {
+        if self.phase == Phase::WaitsToBegin {
             reply.send(Err(ResolveError::unavailable(WAITS_TO_BEGIN)));
         } else if self.orders.len() >= MAX_WAITING_ORDERS {
             reply.send(Err(ResolveError::unavailable("too many orders are waiting")));

@@ -62,20 +62,45 @@ impl KeyEvent {
 /// An answer that stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::shop) enum FinalAnswer {
-    Accepted { ids: Vec<Uuid>, positions: Vec<(String, String)> },
+    Accepted {
+        ids: Vec<Uuid>,
+        positions: Vec<(String, String)>,
+    },
     NotFound(String),
-    Invalid { field: String, index: Option<usize>, message: String },
+    Invalid {
+        field: String,
+        index: Option<usize>,
+        message: String,
+    },
     Conflict(String),
     TooLarge(String),
+    /// An error that came after something was appended.
+    Behind {
+        error: Box<FinalAnswer>,
+        positions: Vec<(String, String)>,
+    },
+}
+
+fn named(positions: Vec<(Topic, EntryId)>) -> Vec<(String, String)> {
+    positions.into_iter().map(|(topic, id)| (topic.to_string(), id.to_string())).collect()
+}
+
+fn known(positions: Vec<(String, String)>) -> Vec<(Topic, EntryId)> {
+    let known = |(name, id): (String, String)| {
+        let topic = topics::ALL.into_iter().find(|topic| topic.name() == name)?;
+        Some((topic, id.parse().ok()?))
+    };
+    positions.into_iter().filter_map(known).collect()
 }
 
 impl FinalAnswer {
     /// The answer, if it is final: whatever was not done now may be done the next time.
     fn of(answer: &Result<Accepted, CommandError>) -> Option<Self> {
         Some(match answer.clone() {
-            Ok(Accepted { ids, positions }) => {
-                let named = |(topic, id): (Topic, EntryId)| (topic.to_string(), id.to_string());
-                Self::Accepted { ids, positions: positions.into_iter().map(named).collect() }
+            Ok(Accepted { ids, positions }) => Self::Accepted { ids, positions: named(positions) },
+            Err(CommandError::Behind { error, positions }) => {
+                let error = Box::new(Self::of(&Err(*error))?);
+                Self::Behind { error, positions: named(positions) }
             }
             Err(CommandError::NotFound(reason)) => Self::NotFound(reason),
             Err(CommandError::Invalid(Invalid { field, index, message })) => {
@@ -94,12 +119,10 @@ impl FinalAnswer {
     fn told(self) -> Result<Accepted, CommandError> {
         Err(match self {
             Self::Accepted { ids, positions } => {
-                let known = |(name, id): (String, String)| {
-                    let topic = topics::ALL.into_iter().find(|topic| topic.name() == name)?;
-                    Some((topic, id.parse().ok()?))
-                };
-                let positions = positions.into_iter().filter_map(known).collect();
-                return Ok(Accepted { ids, positions });
+                return Ok(Accepted { ids, positions: known(positions) });
+            }
+            Self::Behind { error, positions } => {
+                return error.told().map_err(|error| error.behind(known(positions)));
             }
             Self::NotFound(reason) => CommandError::NotFound(reason),
             Self::Invalid { field, index, message } => {
@@ -234,7 +257,9 @@ mod tests {
         let positions = vec![(topics::ORDER, EntryId::new(7, 8))];
         let invalid =
             Invalid { field: "name".to_owned(), index: Some(3), message: "too long".to_owned() };
+        let short = CommandError::Conflict("short".to_owned());
         for answer in [
+            Err(short.behind(positions.clone())),
             Ok(Accepted { ids: vec![Uuid::from_u128(9)], positions }),
             Err(CommandError::NotFound("none".to_owned())),
             Err(CommandError::Invalid(invalid)),
@@ -274,6 +299,9 @@ mod tests {
                 r#"{{"KeyAnswered":{{"claim":{claim},"answer":{{"Accepted":{{"ids":["{id}"],"positions":[["order","7-8"]]}}}}}}}}"#
             ),
             format!(r#"{{"KeyAnswered":{{"claim":{claim},"answer":{{"Conflict":"short"}}}}}}"#),
+            format!(
+                r#"{{"KeyAnswered":{{"claim":{claim},"answer":{{"Behind":{{"error":{{"Conflict":"short"}},"positions":[["order","7-8"]]}}}}}}}}"#
+            ),
         ] {
             let read: KeyEvent = serde_json::from_str(&event).unwrap();
             assert_eq!(serde_json::to_string(&read).unwrap(), event);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join;
 use ordershop_domain::{
     Line, Order, OrderCommand, OrderDraft, ProductIds, RejectReason, SagaResult,
 };
@@ -86,7 +87,8 @@ impl CommandHandler<TakeOut> for OrderCommands {
             0
         };
         let counts = plan::pieces_of(orders.iter().map(|order| &order.product_ids));
-        self.take(command_id, attempt, counts, Vec::new(), Vec::new()).await
+        let stock = Stock::look_up(self.log.as_ref(), counts).await?;
+        self.take(command_id, attempt, stock, Vec::new(), Vec::new()).await
     }
 }
 
@@ -96,18 +98,18 @@ impl OrderCommands {
         &self,
         command_id: Uuid,
         attempt: usize,
-        counts: plan::Counts,
+        stock: Stock,
         orders: Vec<(Uuid, OrderCommand)>,
         ids: Vec<Uuid>,
     ) -> Result<Accepted, CommandError> {
-        let take = Stock::look_up(self.log.as_ref(), counts).await?.taken()?;
+        let take = stock.taken()?;
         let purpose = Purpose::Place(orders);
         let drive = Drive { command_id, purpose, take, give: Vec::new() };
         let Driven { result, positions } =
             self.drive(intent_id(command_id, attempt), drive).await?;
         match result {
             SagaResult::Confirmed => Ok(Accepted { ids, positions }),
-            SagaResult::Rejected(reason) => Err(rejected(reason)),
+            SagaResult::Rejected(reason) => Err(rejected(reason).behind(positions)),
         }
     }
 
@@ -121,8 +123,10 @@ impl OrderCommands {
             return Ok(Accepted::default());
         }
         let batch = drafts.len() > 1;
-        let facts = self.facts(&drafts).await?;
         let counts = plan::pieces_of(drafts.iter().map(|draft| &draft.product_ids));
+        let stock = Stock::look_up(self.log.as_ref(), counts);
+        let (facts, stock) = join(self.facts(&drafts), stock).await;
+        let facts = facts?;
         let mut ids = Vec::with_capacity(drafts.len());
         let mut orders = Vec::with_capacity(drafts.len());
         for (index, draft) in drafts.into_iter().enumerate() {
@@ -132,7 +136,7 @@ impl OrderCommands {
             ids.push(id);
             orders.push((id, OrderCommand::Place { id, draft, facts }));
         }
-        self.take(command_id, attempt, counts, orders, ids).await
+        self.take(command_id, attempt, stock?, orders, ids).await
     }
 
     /// Replaces the content of an order, or deletes it where there is no new content.
@@ -149,6 +153,8 @@ impl OrderCommands {
             }
             None => None,
         };
+        // Of attempts that were taken back.
+        let mut passed = Vec::new();
         for attempt in first..first + MAX_PLANS {
             let order = self.orders.inspect(id).await.map_err(|error| {
                 CommandError::execution(topics::ORDER, id, error, ToOwned::to_owned)
@@ -164,16 +170,17 @@ impl OrderCommands {
             };
             let purpose = Purpose::Change(id, command);
             let drive = Drive { command_id, purpose, take, give };
-            let driven = self.drive(intent_id(command_id, attempt), drive).await?;
-            match driven.result {
-                SagaResult::Confirmed => {
-                    return Ok(Accepted { ids: Vec::new(), positions: driven.positions });
-                }
-                SagaResult::Rejected(RejectReason::Stale) => {}
-                SagaResult::Rejected(reason) => return Err(rejected(reason)),
+            let Driven { result, positions } =
+                self.drive(intent_id(command_id, attempt), drive).await?;
+            match result {
+                SagaResult::Confirmed => return Ok(Accepted { ids: Vec::new(), positions }),
+                // A later attempt touches the same topics, further on.
+                SagaResult::Rejected(RejectReason::Stale) => passed = positions,
+                SagaResult::Rejected(reason) => return Err(rejected(reason).behind(positions)),
             }
         }
-        Err(CommandError::Unavailable("too many others change this order at this moment".into()))
+        let busy = "too many others change this order at this moment".to_owned();
+        Err(CommandError::Unavailable(busy).behind(passed))
     }
 
     async fn facts(&self, drafts: &[OrderDraft]) -> Result<Facts, CommandError> {

@@ -8,7 +8,7 @@ use super::OrderCommands;
 use super::commands::{intent_id, rejected};
 use crate::runtime::{Replayed, replay};
 use crate::shop::resume::{carried_out, unavailable};
-use crate::shop::{CommandError, topics};
+use crate::shop::{Accepted, CommandError, topics};
 
 /// How many intents one command has at most, over all that it is sent again.
 const MAX_INTENTS: usize = 1024;
@@ -49,7 +49,10 @@ impl OrderCommands {
                     return Ok(Earlier::Confirmed(accepted.positions));
                 }
                 Some(Decision::Rejected(reason @ RejectReason::Short { .. })) => {
-                    return Err(rejected(reason));
+                    let topics = vec![topics::ORDER, topics::INVENTORY];
+                    let ends = carried_out(self.log.as_ref(), Vec::new(), topics).await;
+                    let Accepted { positions, .. } = ends.map_err(|error| unavailable(&error))?;
+                    return Err(rejected(reason).behind(positions));
                 }
                 Some(Decision::Rejected(_)) => {}
                 None => {

@@ -108,11 +108,21 @@ pub struct SagaDriver {
 }
 
 impl SagaDriver {
-    async fn load(intent_id: Uuid, context: DriverContext) -> Result<Self, Failure> {
-        let (intent, unloaded) = match replay(context.log.as_ref(), intent_id).await {
-            Ok(intent) => (intent, false),
-            Err(error) if error.passes() => (Replayed::nothing(), true),
-            Err(error) => return Err(Failure::new(error)),
+    /// The first incarnation has nothing to read: what it is asked to open must not be there, and the
+    /// log holds it to that; what it is asked to resume it reads then.
+    async fn load(
+        intent_id: Uuid,
+        context: DriverContext,
+        incarnation: u64,
+    ) -> Result<Self, Failure> {
+        let (intent, unloaded) = if incarnation == 1 {
+            (Replayed::nothing(), false)
+        } else {
+            match replay(context.log.as_ref(), intent_id).await {
+                Ok(intent) => (intent, false),
+                Err(error) if error.passes() => (Replayed::nothing(), true),
+                Err(error) => return Err(Failure::new(error)),
+            }
         };
         Ok(Self {
             context,
@@ -235,7 +245,8 @@ impl SagaDriver {
     ) -> Result<(), Failure> {
         if let Some(reply) = self.reply.take() {
             let unknown = format!("what becomes of it is decided later: {reason}");
-            reply.send(Err(CommandError::OutcomeUnknown(unknown)));
+            let positions = self.positions.iter().map(|(topic, id)| (*topic, *id)).collect();
+            reply.send(Err(CommandError::OutcomeUnknown(unknown).behind(positions)));
         }
         self.try_again(step, tries.min(TRIES_WHILE_AWAY), reason, ctx)
     }
@@ -280,9 +291,9 @@ impl SagaDriver {
         self.context.open_intents.finished(self.intent_id);
         if let Some(reply) = self.reply.take() {
             crash_point("order/before-answer");
-            let positions = std::mem::take(&mut self.positions).into_iter().collect();
+            let positions: Vec<_> = std::mem::take(&mut self.positions).into_iter().collect();
             reply.send(match (result, self.unfit.take()) {
-                (SagaResult::Rejected(_), Some(error)) => Err(error),
+                (SagaResult::Rejected(_), Some(error)) => Err(error.behind(positions)),
                 _ => Ok(Driven { result, positions }),
             });
         }
@@ -424,8 +435,9 @@ impl Sagas {
         context: DriverContext,
         children: DynamicBuilder<Uuid, SagaDriver>,
     ) -> (Self, ChildSpec) {
-        let (handle, spec) = children
-            .factory(move |intent_id: Uuid, _| SagaDriver::load(intent_id, context.clone()));
+        let (handle, spec) = children.factory(move |intent_id: Uuid, birth| {
+            SagaDriver::load(intent_id, context.clone(), birth.incarnation)
+        });
         (Self(handle), spec)
     }
 }
