@@ -22,6 +22,8 @@ use support::{ids, number, text};
 
 /// How many clients order while the log is checked.
 const CLIENTS: usize = 4;
+/// More pieces than there are of any product.
+const MORE_THAN_IN_STOCK: usize = 300;
 /// How often it is checked meanwhile.
 const CHECKS: usize = 3;
 
@@ -118,6 +120,10 @@ fn order(client: &mut Client, customer: &str, products: &[String]) {
         send("PUT", &path, Some(&draft(&[second])));
         send("DELETE", &path, None);
     }
+    // Of the first there is enough, and it is given back.
+    let mut too_many = vec![second; MORE_THAN_IN_STOCK];
+    too_many.push(first);
+    assert_eq!(send("POST", "/orders", Some(&draft(&too_many))).status, 409);
 }
 
 /// A shop whose log is checked while clients order: whole each time, and further each time.
@@ -224,24 +230,27 @@ fn one_check_runs_at_a_time_and_ends_when_nobody_listens() {
         assert_eq!(&head, b"HTTP/1.1 200");
         stream
     };
+    let until_free = || {
+        eventually("the place of a check to which nobody listens", || {
+            let answer = shop.send("GET", "/ops/verify", None);
+            if answer.status == 200 { Ok(()) } else { Err(answer.shown()) }
+        });
+    };
     let second = eventually("a second asker to come while the first check runs", || {
+        until_free();
         let first = begin();
         let second = shop.send("GET", "/ops/verify", None);
         drop(first);
-        if second.status == 503 {
-            return Ok(second);
-        }
-        Err(format!("it got {}", second.status))
+        if second.status == 503 { Ok(second) } else { Err(second.shown()) }
     });
     let problem = assert_problem(&second, 503, "a second asker");
     assert_eq!(problem["type"], "/problems/unavailable");
     assert!(second.header("retry-after").is_some(), "{}", second.shown());
-    // The first one has gone, so its check ends.
-    eventually("the place of the check that nobody listens to", || {
-        let answer = shop.send("GET", "/ops/verify", None);
-        if answer.status == 200 { Ok(()) } else { Err(answer.shown()) }
-    });
+    // The first one has gone, so its check ends; and no check keeps a shop from closing.
+    until_free();
+    let held = begin();
     shop.stop();
+    drop(held);
 }
 
 #[test]
@@ -280,9 +289,26 @@ fn a_shop_on_redis_is_whole_with_what_others_add_and_not_without_what_was_its_ow
         if found == theirs { Ok(()) } else { Err(found.to_string()) }
     });
     shop.put(&format!("/customer/{}", id(1)), &json!({"name": "Bob", "email": "b@b.example"}));
+    // Stock of theirs is reserved as ours is, when its key is claimed.
+    let product = json!({"id": id(20), "name": "Engine", "price": 7});
+    let stock = json!({"id": id(21), "product_id": id(20), "amount": 50});
+    add("product_created", "*", &event(6), &product.to_string());
+    add("inventory_created", "*", &event(7), &stock.to_string());
+    let draft = json!({"product_ids": [id(20), id(20)], "customer_id": id(1)});
+    let placed = eventually("an order of their stock", || {
+        let answer = shop.send("POST", "/orders", Some(&draft));
+        if answer.status == 200 { Ok(ids(&answer.json()).remove(0)) } else { Err(answer.shown()) }
+    });
+    let billing = json!({"id": id(22), "order_id": placed, "done": 1.5});
+    add("billing_created", "*", &event(8), &billing.to_string());
+    eventually("the key of their billing", || {
+        let again = shop.send("POST", "/billing", Some(&json!({"order_id": placed})));
+        if again.status == 409 { Ok(()) } else { Err(again.shown()) }
+    });
+    shop.delete(&format!("/order/{placed}"));
     let sum = check_while_busy(&shop, &flow);
-    assert_eq!((number(&sum["foreign"]), number(&sum["unreadable"])), (5, 2), "{sum}");
-    assert_eq!((number(&sum["shared_entities"]), number(&sum["shared_products"])), (3, 2), "{sum}");
+    assert_eq!((number(&sum["foreign"]), number(&sum["unreadable"])), (8, 2), "{sum}");
+    assert_eq!((number(&sum["shared_entities"]), number(&sum["shared_products"])), (6, 3), "{sum}");
     let report = whole(verify(&shop, false));
     assert!(report.lines().skip(1).all(|line| line.chars().count() <= 80), "{report}");
 

@@ -123,9 +123,12 @@ impl Stories {
         wrong
     }
 
+    /// Forgets a story of which all is told. What came before an event that is judged is among what is
+    /// told; of one that only explains, the other topic may lack what came before it.
     fn finish_if_done(&mut self, id: Uuid) {
         let Some(story) = self.open.get(&id) else { return };
-        let is_done = story.is_complete(self.finished.contains(&id));
+        let is_done = story.own.iter().all(|own| own.told.is_judged)
+            && story.is_complete(self.finished.contains(&id));
         if is_done && self.judge(id, story).is_empty() {
             self.open.remove(&id);
             self.finished.insert(id);

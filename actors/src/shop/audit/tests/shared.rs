@@ -102,6 +102,14 @@ fn what_stands_behind_the_end_only_explains() {
     for end in ids {
         assert_eq!(up_to(end), [], "judged up to {end}");
     }
+    // The end of the story is known, but not that the pieces were given back before.
+    let mut log = Log::begun();
+    log.stock(&reserved()).intent(&rejected(), true).intent(&closed(), true);
+    let (orders, stock): (Vec<_>, Vec<_>) =
+        log.written.iter().partition(|entry| entry.topic == topics::ORDER);
+    let end = stock.last().unwrap().id;
+    assert_eq!(judged(orders.into_iter().chain(stock), |entry| entry.id <= end), []);
+
     // The reservation is known, its intent is not.
     let known = log.written.iter().filter(|entry| entry.topic == topics::INVENTORY);
     assert_eq!(rules(&judged(known, |_| true)), [AuditRule::Intents]);
