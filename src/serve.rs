@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Exit;
 use crate::http::Limits;
+use crate::ops::supervision::Supervision;
 use crate::progress::Progress;
 use crate::settings::{HttpAddress, RespAddress, Settings};
 use crate::store::Store;
@@ -61,7 +62,7 @@ async fn serve(settings: &Settings) -> Result<(), Exit> {
     let tree = started.map_err(|error| Exit::Broken(format!("the shop cannot start: {error}")))?;
     drop(starting);
     // It is set once, here.
-    let _ = view.set(tree.view());
+    let _ = view.set(Supervision::of(&tree));
     greet(&format!(
         "OrderShop {version} is open\n  \
            http   http://{address}\n  \

@@ -29,13 +29,13 @@ use ordershop_domain::{Billing, Customer, Inventory, Order, Product};
 use ordershop_store::embedded::Embedded;
 use ordershop_store::{EntityCache, EventLog, Topic};
 use ordershop_supervisors::{
-    ChildSpec, Failure, Handle, Intensity, Shutdown, Strategy, SupervisorSpec, TreeView, cell,
-    dynamic,
+    ChildSpec, Failure, Handle, Intensity, Shutdown, Strategy, SupervisorSpec, cell, dynamic,
 };
 use uuid::Uuid;
 
 use crate::http::{CatchUp, Gateway, HttpServer, HttpServerContext, Limits, Ops};
 use crate::ops::subscribers::{READ_MODEL, Subscriber};
+use crate::ops::supervision::Supervision;
 use crate::positions::Acknowledged;
 use crate::readiness::Readiness;
 use crate::resp::{Endpoint, RespServer, RespServerContext, Setup};
@@ -94,8 +94,8 @@ pub struct Ground {
     pub keep_keys: Duration,
     /// The runtime on which the tree runs.
     pub runtime: tokio::runtime::Handle,
-    /// Where the tree can be looked at, as soon as it is up.
-    pub view: Arc<OnceLock<TreeView>>,
+    /// Where the tree can be reached from outside, as soon as it is up.
+    pub view: Arc<OnceLock<Supervision>>,
 }
 
 /// What the RESP server is built on.
@@ -199,7 +199,7 @@ struct Parts {
     files: Option<Arc<Embedded>>,
     journal: JournalHandle,
     open_intents: OpenIntents,
-    view: Arc<OnceLock<TreeView>>,
+    view: Arc<OnceLock<Supervision>>,
 }
 
 impl Parts {

@@ -15,6 +15,7 @@ use ordershop_supervisors::Tree;
 
 use crate::exit::Exit;
 use crate::http::Limits;
+use crate::ops::supervision::Supervision;
 use crate::settings::{MailDomain, MailUrl, StoreUrl};
 use crate::store::Store;
 use crate::{clock, mail, tree};
@@ -137,7 +138,7 @@ impl Shop {
         let started = Tree::start(shop).await;
         let tree = started.map_err(|error| Exit::Broken(format!("it cannot start: {error}")))?;
         // It is set once, here.
-        let _ = view.set(tree.view());
+        let _ = view.set(Supervision::of(&tree));
         Ok(Self { tree, address, mails, store })
     }
 

@@ -6,22 +6,24 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actix_web::http::header::HeaderValue;
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
 use ordershop_actors::read_model::ReadModel;
 use ordershop_actors::runtime::{Resolve, ResolveError, Standing, SubscriberHandle};
 use ordershop_store::embedded::Embedded;
 use ordershop_store::{EntryId, EventLog, LogError, Positions, Topic};
-use ordershop_supervisors::TreeView;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::body;
 use super::problem::{Kind, Problem};
 use super::traffic::Traffic;
+use crate::ops::kill::{self, KillRequest, NotKilled};
 use crate::ops::moment::Moment;
 use crate::ops::place::{self, Place};
 use crate::ops::quarantine::RESOLVE_PATIENCE;
 use crate::ops::subscribers::{self, Subscriber};
+use crate::ops::supervision::Supervision;
 use crate::ops::{client, entry, events, quarantine, resume, state, tree};
 
 /// What these paths need.
@@ -32,7 +34,7 @@ pub struct Ops {
     /// The same, where it lies in files.
     pub files: Option<Arc<Embedded>>,
     /// The tree of which all this is a part, as soon as it is up.
-    pub tree: Arc<OnceLock<TreeView>>,
+    pub tree: Arc<OnceLock<Supervision>>,
     /// What the queries see.
     pub read_model: ReadModel,
     /// Who else listens to the log.
@@ -121,11 +123,39 @@ pub(super) async fn show_state(
 
 /// `GET /ops/tree`.
 pub(super) async fn show_tree(ops: web::Data<Ops>) -> Result<HttpResponse, Problem> {
-    let view = ops.tree.get();
-    let view = view.ok_or_else(|| Problem::new(Kind::Unavailable, "the shop is starting"))?;
     let standings = standings(&ops);
-    let body = tree::to_json(&view.snapshot(tree::NOTABLE).await, &standings);
+    let body = tree::to_json(&supervision(&ops)?.view.snapshot(tree::NOTABLE).await, &standings);
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").body(body))
+}
+
+fn supervision(ops: &Ops) -> Result<&Supervision, Problem> {
+    let tree = ops.tree.get();
+    tree.ok_or_else(|| Problem::new(Kind::Unavailable, "the shop is starting"))
+}
+
+/// `POST /ops/kill`.
+///
+/// Its body must be said to be JSON: no browser sends that for a page of another site unasked.
+pub(super) async fn kill(
+    ops: web::Data<Ops>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    if !request.headers().contains_key(header::CONTENT_TYPE) {
+        let detail = "the body has no Content-Type; send application/json";
+        return Err(Problem::new(Kind::UnsupportedMediaType, detail));
+    }
+    let KillRequest { path } = body::one(&body::read(&request, payload).await?)?;
+    let killed = kill::kill(supervision(&ops)?, &path).await.map_err(|error| {
+        let kind = match error {
+            NotKilled::NotThere { .. } => Kind::NotFound,
+            NotKilled::Root(_) => Kind::Conflict,
+            NotKilled::Unheard(_) => Kind::TimedOut,
+        };
+        Problem::new(kind, error.to_string())
+    })?;
+    let killed = serde_json::to_string(&killed).expect("a struct of text");
+    Ok(HttpResponse::Ok().content_type("application/json").body(killed))
 }
 
 /// How each subscriber stands.

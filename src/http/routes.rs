@@ -36,6 +36,7 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
     app.service(only_get("/ops/events").route(read().to(ops::list_events)));
     app.service(only_get("/ops/verify").route(read().to(verify::verify)));
     app.service(only_get("/ops/tree").route(read().to(ops::show_tree)));
+    app.service(only_post("/ops/kill").route(web::post().to(ops::kill)));
     app.service(only_get("/ops/subscribers").route(read().to(ops::show_subscribers)));
     let resume = "/ops/subscribers/{subscriber}/resume";
     app.service(only_post(resume).route(web::post().to(ops::resume)));

@@ -101,6 +101,15 @@ impl Client {
         self.answer(request.send_empty())
     }
 
+    /// `POST` of JSON to a path; what is not there is [`Exit::Missing`], as for [`Client::post`].
+    pub fn post_json(&self, path: &str, body: &str, wait: Duration) -> Result<Answer, Exit> {
+        let url = &self.url;
+        let request = self.agent.post(format!("{url}{path}"));
+        let request = request.header("content-type", "application/json");
+        let request = request.config().timeout_global(Some(wait + PATIENCE)).build();
+        self.answer(request.send(body))
+    }
+
     fn answer(
         &self,
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,

@@ -3,8 +3,9 @@
 //! | file | what it is |
 //! |---|---|
 //! | `subscribers` | how far each subscriber has come; shown at `/ops/subscribers` alone |
-//! | `events`, `state`, `tree`, `quarantine`, `resume`, `rebuild`, `verify` | one command each: options, work, how it is shown |
+//! | `events`, `state`, `tree`, `kill`, `quarantine`, `resume`, `rebuild`, `verify` | one command each: options, work, how it is shown |
 //! | `source`, `client` | where they read: the running shop over HTTP, or a stopped shop's folder |
+//! | `supervision` | the tree, as the running shop gives it to `tree` and `kill` |
 //! | `entry`, `place`, `moment` | the forms in which entries, places and times are told |
 //! | `past` | entities and lists as of a moment |
 //! | `out` | colours and width on a terminal, plain text in a pipe |
@@ -12,6 +13,7 @@
 pub mod client;
 pub mod entry;
 pub mod events;
+pub mod kill;
 pub mod moment;
 pub mod out;
 pub mod past;
@@ -22,6 +24,7 @@ pub mod resume;
 pub mod source;
 pub mod state;
 pub mod subscribers;
+pub mod supervision;
 pub mod tree;
 pub mod verify;
 
@@ -60,6 +63,16 @@ pub enum Ask {
         ordershop tree\n  \
         ordershop tree --json | jq 'select(.restarts > 0)'")]
     Tree(tree::TreeArgs),
+    /// End at once what is up at a path of a running shop's supervision tree
+    ///
+    /// A process is dropped where it waits next, a supervisor with all below it; their supervisor takes it
+    /// as any failure, and has it begin anew. What was under way there fails or is of unknown
+    /// outcome, what waited is done by the next one. It is for what hangs, and for drills.
+    #[command(after_help = "Examples:\n  \
+        ordershop kill services/order-service\n  \
+        ordershop kill ordershop/journal\n  \
+        ordershop kill entities/customers/813eb7e2-2082-5544-986c-c4232442fef8")]
+    Kill(kill::KillArgs),
     /// List events that could not be handled and were set aside; try them again, or give them up
     ///
     /// An event that a subscriber (crm, billing, msg, keys or cache) cannot handle is tried a few times and then
@@ -106,6 +119,7 @@ pub fn run(ask: &Ask) -> Result<(), Exit> {
         Ask::Events(args) => events::run(args),
         Ask::State(args) => state::run(args),
         Ask::Tree(args) => tree::run(args),
+        Ask::Kill(args) => kill::run(args),
         Ask::Quarantine(args) => quarantine::run(args),
         Ask::Rebuild(rebuild) => rebuild::run(rebuild),
         Ask::Resume(args) => resume::run(args),

@@ -12,7 +12,7 @@ use crate::names::Names;
 use crate::panic;
 use crate::subtree::{self, SupervisorChild};
 use crate::watchdog::{Patrol, Watchdog};
-use crate::{ExitReason, NotRunning, StartError, SupervisorSpec, TreeView};
+use crate::{ExitReason, Killer, NotRunning, StartError, SupervisorSpec, TreeView};
 
 /// A running tree of supervisors.
 ///
@@ -144,8 +144,12 @@ impl Tree {
     ///
     /// `Ok` says that it was told; what comes of it is in the [events](Tree::events).
     pub async fn kill(&self, path: &str) -> Result<(), NotRunning> {
-        let was_up = self.commons.kill(path).await;
-        if was_up { Ok(()) } else { Err(NotRunning { path: path.to_owned() }) }
+        self.killer().kill(path).await
+    }
+
+    /// A way to [`kill`](Tree::kill) from elsewhere.
+    pub fn killer(&self) -> Killer {
+        Killer::of(&self.commons)
     }
 
     /// A way to look at the tree while it runs.
