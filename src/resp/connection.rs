@@ -3,16 +3,16 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use bytes::Buf;
 use ordershop_actors::read_model::View;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::Instant;
 
 use super::clients::Client;
 use super::commands::{self, Call, Command, NO_AUTH, Own, READ_ONLY, Refusal, Run, carry_out};
 use super::endpoint::Endpoint;
+use super::idle::Idle;
 use super::limits::{IDLE_TIME, MAX_CLIENTS, PIPELINE_DEPTH};
 use super::protocol::{OwnedWords, Parsed, Parser, Words};
 use super::session::{ReplyMode, Session};
@@ -48,6 +48,7 @@ pub(super) async fn serve(endpoint: Arc<Endpoint>, stream: TcpStream, peer: Sock
         session,
         wire,
         parser: Parser::default(),
+        idle: Idle::begin(IDLE_TIME),
     };
     // However it ended, the client is gone.
     let _ = connection.run().await;
@@ -60,6 +61,7 @@ struct Connection<'a> {
     session: Session,
     wire: Wire,
     parser: Parser,
+    idle: Idle,
 }
 
 /// What became of the bytes that came.
@@ -106,7 +108,11 @@ impl Connection<'_> {
             }
             self.count(carried_out);
             carried_out = 0;
-            timeout(IDLE_TIME, self.wire.read()).await.map_err(|_| Gone)??;
+            tokio::select! {
+                biased;
+                read = self.wire.read() => read?,
+                () = self.idle.too_long() => return Err(Gone),
+            }
         }
     }
 
@@ -222,8 +228,10 @@ impl Connection<'_> {
                 counter.fetch_add(number, Ordering::Relaxed);
             }
         }
+        let now = Instant::now();
+        self.idle.active(now);
         if commands > 0 {
-            self.client.shown().last_active = Instant::now();
+            self.client.shown().last_active = now.into_std();
         }
     }
 }

@@ -32,8 +32,8 @@ pub const SLOW_READER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a client may send nothing before it is disconnected; one that waits in a blocking
 /// command may wait as long as it asked to.
 pub const IDLE_TIME: Duration = Duration::from_mins(30);
-/// How many bytes one read from a socket takes at most.
-pub const READ_BYTES: usize = 64 * 1024;
+/// For how many bytes at least there is room when a socket is read (as in Redis).
+pub const READ_BYTES: usize = 16 * 1024;
 /// After how many rows a long reply lets others have their turn.
 pub const ROWS_AT_ONCE: usize = 2_048;
 /// How many elements a page of a `SCAN` has at most, whatever its `COUNT`.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `protocol` | RESP2 and RESP3: requests in, replies out |
 //! | `server` | the supervised server: it accepts clients and gives each to a worker |
-//! | `connection`, `wire` | one client: its commands in order, its replies, its limits |
+//! | `connection`, `wire`, `idle` | one client: its commands in order, its replies, its limits |
 //! | `session` | what the server remembers of a client: name, transaction, authentication |
 //! | `endpoint` | what all clients share: the read model, the log, caches, counters |
 //! | `keyspace` | which keys there are, and what they stand for |
@@ -16,6 +16,7 @@ mod clients;
 mod commands;
 mod connection;
 mod endpoint;
+mod idle;
 mod keyspace;
 pub mod limits;
 mod members;

@@ -14,7 +14,10 @@ use super::connection;
 use super::endpoint::Endpoint;
 use crate::http::CatchUp;
 
-/// How many threads serve clients at most.
+/// For how many cores there is a thread that serves clients: the others are for commands and the log, and
+/// one thread that is busy takes less time for a command than two that fall asleep between commands.
+const CORES_PER_WORKER: usize = 2;
+/// How many such threads there are at most.
 const MAX_WORKERS: usize = 4;
 /// How long nobody is accepted when the system has no room for another connection.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(100);
@@ -64,7 +67,8 @@ impl RespServer {
         };
         listener.set_nonblocking(true)?;
         let listener = Some(tokio::net::TcpListener::from_std(listener)?);
-        let workers = available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
+        let cores = available_parallelism().map_or(1, usize::from);
+        let workers = (cores / CORES_PER_WORKER).clamp(1, MAX_WORKERS);
         let workers = (0..workers).map(|_| Arbiter::try_new()).collect::<Result<_, _>>()?;
         Ok(Self { listener, endpoint: Arc::new(endpoint), workers, catching_up })
     }

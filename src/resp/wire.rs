@@ -5,6 +5,7 @@ use std::io;
 use std::task::Poll;
 
 use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -46,15 +47,14 @@ impl Wire {
     /// Waits for more bytes, and takes them in.
     pub(super) async fn read(&mut self) -> Result<(), Gone> {
         loop {
-            self.input.reserve(READ_BYTES / 4);
-            match self.stream.try_read_buf(&mut self.input) {
+            self.input.reserve(READ_BYTES);
+            // Unlike a read that is only tried, this one sees by a half full buffer that there is no
+            // more, and does not ask the system a second time.
+            match self.stream.read_buf(&mut self.input).await {
                 Ok(0) => return Err(Gone),
                 Ok(read) => {
                     self.moved.0 += read as u64;
                     return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.stream.readable().await.map_err(|_| Gone)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Err(Gone),

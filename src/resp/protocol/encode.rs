@@ -1,6 +1,7 @@
 //! Replies, written straight into what is sent.
 
-use std::io::Write;
+/// How many digits a number has at most.
+const MAX_DIGITS: usize = 20;
 
 /// Which RESP a connection speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -160,12 +161,16 @@ impl Output {
         if negative {
             self.bytes.push(b'-');
         }
-        if number < 10 {
-            self.bytes.push(b'0' + u8::try_from(number).unwrap_or_default());
-            self.bytes.extend_from_slice(b"\r\n");
-        } else {
-            write!(self.bytes, "{number}\r\n").expect("a Vec takes everything");
+        let (mut digits, mut first, mut rest) = ([0; MAX_DIGITS], MAX_DIGITS, number);
+        loop {
+            first -= 1;
+            digits[first] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
         }
+        self.line(&digits[first..]);
     }
 
     fn line(&mut self, text: &[u8]) {
@@ -193,13 +198,15 @@ mod tests {
             output.set(3);
             output.array(0);
             output.integer(-12);
+            output.integer(i64::MIN);
+            output.count(10);
             output.bulk("ab");
             output.bulk_of(&[b"a", b"bc"]);
             output.verbatim("x");
         };
-        let two = "$-1|*-1|*4|*3|*0|:-12|$2|ab|$3|abc|$1|x|";
+        let two = "$-1|*-1|*4|*3|*0|:-12|:-9223372036854775808|:10|$2|ab|$3|abc|$1|x|";
         assert_eq!(written(Version::Two, all), two);
-        let three = "_|_|%2|~3|*0|:-12|$2|ab|$3|abc|=5|txt:x|";
+        let three = "_|_|%2|~3|*0|:-12|:-9223372036854775808|:10|$2|ab|$3|abc|=5|txt:x|";
         assert_eq!(written(Version::Three, all), three);
     }
 

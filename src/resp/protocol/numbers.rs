@@ -11,7 +11,12 @@ pub(crate) fn integer(text: &[u8]) -> Option<i64> {
     if !canonical {
         return None;
     }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    // Counted below zero, where there is one more number than above.
+    let below = |number: i64, digit: &u8| {
+        number.checked_mul(10)?.checked_sub(i64::from(digit.wrapping_sub(b'0')))
+    };
+    let negated = digits.iter().try_fold(0, below)?;
+    if digits.len() < text.len() { Some(negated) } else { negated.checked_neg() }
 }
 
 /// The number that a text is, as Redis's `string2ull` reads the parts of a stream's id: what is no
