@@ -63,6 +63,9 @@ fn waiting_clients_are_woken_and_forgotten() {
         client.send(read).expect("it is taken");
     }
     blocked(&mut bystander, 50);
+    let list = bystander.ask("CLIENT LIST").text();
+    let doing = |command: &str| list.matches(&format!(" cmd={command} ")).count();
+    assert_eq!((doing("xread"), doing("client|list")), (50, 1), "{list}");
     waiting.truncate(20);
     blocked(&mut bystander, 20);
     let product = ids(&shop.post("/product", &json!({"name": "Lamp", "price": 3}))).remove(0);

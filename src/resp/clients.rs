@@ -8,6 +8,9 @@ use std::time::Instant;
 
 use super::limits::MAX_CLIENTS;
 
+/// What stands for the last command of a client that has sent none (as in Redis).
+pub(super) const NO_COMMAND: &str = "NULL";
+
 /// The connected clients.
 #[derive(Default)]
 pub(super) struct Clients {
@@ -28,7 +31,8 @@ pub(super) struct Client {
 #[derive(Clone, Debug)]
 pub(super) struct Shown {
     pub(super) name: Vec<u8>,
-    /// The command that it sent last.
+    /// The command that it sent last: one that takes its time, or the last of those that were read
+    /// together.
     pub(super) command: &'static str,
     pub(super) last_active: Instant,
     pub(super) resp: u8,
@@ -71,7 +75,7 @@ impl Clients {
         }
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let since = Instant::now();
-        let shown = Shown { name: Vec::new(), command: "NULL", last_active: since, resp: 2 };
+        let shown = Shown { name: Vec::new(), command: NO_COMMAND, last_active: since, resp: 2 };
         let client = Arc::new(Client { id, peer, local, since, shown: Mutex::new(shown) });
         connected.insert(id, Arc::clone(&client));
         drop(connected);

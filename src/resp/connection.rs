@@ -9,7 +9,7 @@ use ordershop_actors::read_model::View;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::clients::Client;
+use super::clients::{Client, NO_COMMAND};
 use super::commands::{self, Call, Command, NO_AUTH, Own, READ_ONLY, Refusal, Run, carry_out};
 use super::endpoint::Endpoint;
 use super::idle::Idle;
@@ -37,6 +37,7 @@ pub(super) async fn serve(endpoint: Arc<Endpoint>, stream: TcpStream, peer: Sock
     let session = Session {
         id: client.id,
         authenticated: endpoint.password.is_none(),
+        last: NO_COMMAND,
         transaction: None,
         floor: Vec::new(),
         replies: ReplyMode::On,
@@ -183,6 +184,7 @@ impl Connection<'_> {
                 return Ok(());
             }
         };
+        self.client.shown().command = command.name;
         let start = self.wire.out.len();
         let is_quiet = matches!(self.session.replies, ReplyMode::Off | ReplyMode::Skip);
         if is_quiet {
@@ -231,7 +233,8 @@ impl Connection<'_> {
         let now = Instant::now();
         self.idle.active(now);
         if commands > 0 {
-            self.client.shown().last_active = now.into_std();
+            let mut shown = self.client.shown();
+            (shown.last_active, shown.command) = (now.into_std(), self.session.last);
         }
     }
 }
@@ -251,6 +254,7 @@ fn decide(
         Ok(None) => return Ok(None),
         Err(refusal) => return Err(refused(session, words, refusal)),
     };
+    session.last = command.name;
     let ends_transaction = ["exec", "discard", "multi", "quit", "reset"].contains(&command.name);
     if let Some(transaction) = session.transaction.as_mut().filter(|_| !ends_transaction) {
         if !transaction.push(command, OwnedWords::of(words)) {

@@ -26,6 +26,8 @@ pub(super) struct Session {
     pub(super) id: u64,
     /// Whether it may ask.
     pub(super) authenticated: bool,
+    /// The command that it sent last.
+    pub(super) last: &'static str,
     /// The transaction that it has begun.
     pub(super) transaction: Option<Transaction>,
     /// No query of it is answered from before these positions.

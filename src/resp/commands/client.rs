@@ -102,6 +102,7 @@ pub(super) fn set_name(client: &Client, name: &[u8]) -> Result<(), Refusal> {
 }
 
 fn info(call: &mut Call<'_>) -> Reply {
+    call.client.shown().command = call.session.last;
     let mut line = call.client.line();
     line.push(b'\n');
     call.out.verbatim(&String::from_utf8_lossy(&line));
@@ -130,6 +131,7 @@ fn list(call: &mut Call<'_>) -> Reply {
     } else if words.len() != 2 {
         return Err(SYNTAX);
     }
+    call.client.shown().command = call.session.last;
     let mut text = Vec::new();
     for client in call.endpoint.clients.all() {
         let id = i64::try_from(client.id).unwrap_or(i64::MAX);
