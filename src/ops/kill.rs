@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use ordershop_supervisors::Node;
 use serde::{Deserialize, Serialize};
+use strsim::levenshtein;
 
 use super::out::Out;
 use super::source::{ShopArgs, unreadable};
@@ -118,37 +119,21 @@ fn nearest(path: &str, root: &Node) -> Vec<String> {
         paths.push(&node.path);
         node.children.iter().for_each(|child| gather(child, paths));
     }
+    fn last(path: &str) -> &str {
+        path.rsplit('/').next().unwrap_or_default()
+    }
     let mut paths = Vec::new();
     root.children.iter().for_each(|child| gather(child, &mut paths));
     // Whoever names an entity that is not up, or a part by its last name, means what is there.
-    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
     let distance = |known: &str| {
-        let by_name = edits(&last(path), &last(known));
-        let by_path = edits(path, known);
+        let by_name = levenshtein(last(path), last(known));
+        let by_path = levenshtein(path, known);
         let is_parent = known == parent;
         if is_parent { 0 } else { by_path.min(by_name) }
     };
     paths.sort_by_key(|known| distance(known));
     paths.into_iter().take(NEAREST).map(ToOwned::to_owned).collect()
-}
-
-/// How many characters must be added, taken away or changed to make one text of the other.
-///
-/// Source: Levenshtein, "Binary codes capable of correcting deletions, insertions and reversals", 1966.
-fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (index, a) in from.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = index + 1;
-        for (at, b) in to.iter().enumerate() {
-            let changed = corner + usize::from(a != *b);
-            corner = row[at + 1];
-            row[at + 1] = changed.min(corner + 1).min(row[at] + 1);
-        }
-    }
-    row[to.len()]
 }
 
 #[cfg(test)]
@@ -170,12 +155,6 @@ mod tests {
             arbiter: None,
             children,
         }
-    }
-
-    #[test]
-    fn edits_are_counted() {
-        assert_eq!(edits("kitten", "sitting"), 3);
-        assert_eq!((edits("", "abc"), edits("abc", ""), edits("abc", "abc")), (3, 3, 0));
     }
 
     #[test]
