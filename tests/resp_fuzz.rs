@@ -109,7 +109,7 @@ fn what_is_kept_and_what_is_made_up_harms_nobody() {
         target.assert_well(&mut bystander, before, name);
     }
     let mut random = Random::new(6_380);
-    for round in 0..size(400, 20_000) {
+    for round in 0..size(400, 200_000) {
         let bytes = match round % 4 {
             0 => commands(&mut random, &words),
             1 => mutated(&mut random, &corpus),
