@@ -1,10 +1,11 @@
 //! The life of the shop: open, start, serve, stop.
 
-use std::io::Write;
-use std::net::TcpListener;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 
 use ordershop_supervisors::Tree;
+use socket2::SockRef;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Exit;
@@ -14,6 +15,11 @@ use crate::progress::Progress;
 use crate::settings::{HttpAddress, RespAddress, Settings};
 use crate::store::Store;
 use crate::{mail, tree};
+
+/// How many connections wait to be accepted at most, where the system allows as many. The standard
+/// library's 128 are fewer than come at once; one too many is tried again by its client's system after a
+/// whole second.
+const MAX_NOT_ACCEPTED: i32 = 4096;
 
 /// Runs the shop until it is told to stop, or breaks.
 pub fn run(settings: &Settings) -> Result<(), Exit> {
@@ -104,7 +110,7 @@ fn greet(text: &str) {
 
 fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
     let HttpAddress(address) = settings.http;
-    TcpListener::bind(address).map_err(|error| {
+    listen(address).map_err(|error| {
         let what = format!("cannot listen on {address}: {error}");
         Exit::unusable(what, "stop what uses it, or name another address with --http ADDRESS:PORT")
     })
@@ -112,12 +118,19 @@ fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
 
 fn bind_resp(settings: &Settings) -> Result<Option<TcpListener>, Exit> {
     let RespAddress::At(address) = settings.resp else { return Ok(None) };
-    TcpListener::bind(address).map(Some).map_err(|error| {
+    listen(address).map(Some).map_err(|error| {
         let what = format!("cannot listen on {address} for RESP: {error}");
         let advice = "stop what uses it, name another address with --resp ADDRESS:PORT, or answer \
                       no queries there with --resp none";
         Exit::unusable(what, advice)
     })
+}
+
+/// Binds an address, with room for clients that come at once.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    SockRef::from(&listener).listen(MAX_NOT_ACCEPTED)?;
+    Ok(listener)
 }
 
 /// What tells the shop to stop.

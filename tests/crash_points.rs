@@ -232,6 +232,9 @@ impl Scene {
             Sent::Place | Sent::Change | Sent::Delete => (200, after.to_vec()),
         };
         assert_eq!(again.status, status, "{}", again.shown());
+        // A refused order, too, has written: what it reserved and gave back.
+        let tells_positions = again.header("ordershop-position").is_some();
+        assert_eq!(tells_positions, status != 404, "{}", again.shown());
         assert_eq!(self.orders(&shop), orders);
 
         // Two for each order that ever was, beside the welcome.

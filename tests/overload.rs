@@ -91,6 +91,25 @@ fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted[(sorted.len() - 1) * percent / 100]
 }
 
+/// How many clients come before the first is accepted.
+const AT_ONCE: usize = 512;
+/// A client's system asks again after one second, and then after ever longer ones.
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
+
+#[test]
+fn clients_that_come_at_once_are_all_taken() {
+    let folder = Folder::new();
+    let shop = Shop::start(&folder);
+    // While it does nothing at all, nobody is accepted.
+    shop.signal("STOP");
+    let connected: Vec<_> = (0..AT_ONCE)
+        .map_while(|_| TcpStream::connect_timeout(&shop.address(), TAKEN_WITHIN).ok())
+        .collect();
+    shop.signal("CONT");
+    assert_eq!(connected.len(), AT_ONCE);
+    shop.stop();
+}
+
 #[test]
 fn past_what_can_be_served_commands_are_refused_early_and_the_rest_is_answered() {
     let folder = Folder::new();
