@@ -26,10 +26,19 @@ impl Workspace {
         &self.root
     }
 
-    /// `cargo` in the workspace's folder.
+    /// `cargo` in the workspace's folder, as if it were called by hand.
+    ///
+    /// The cargo that runs this program tells it of its package in variables. Passed on, they would
+    /// have crates whose build scripts look at them, and all that is made of those, built anew.
     pub(crate) fn cargo<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new("cargo");
         command.current_dir(&self.root).args(arguments);
+        for (name, _) in std::env::vars_os() {
+            let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+            if name.to_str().is_some_and(|name| of_package.iter().any(|of| name.starts_with(of))) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 
