@@ -7,9 +7,9 @@ use std::process::Command;
 use support::shop::{Ended, ordershop, run};
 use support::size::size;
 
-/// For how many seconds actors are crashed.
+/// For how many seconds actors are crashed; with its proofs the demo has a minute.
 fn seconds() -> usize {
-    size(3, 60)
+    size(3, 40)
 }
 
 fn demo(folder: &std::path::Path, arguments: &[&str]) -> Command {
