@@ -51,7 +51,7 @@ fn crash_all(leave: impl Fn(&Folder), come_back: impl Fn(&Folder)) {
     let order = create("/order", content.clone());
     folder.wait_for_mails(3);
 
-    let rounds = size(1, 5);
+    let rounds = size(1, 2);
     for round in 0..rounds {
         let report = shop.get("/report");
         leave(&folder);
