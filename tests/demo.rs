@@ -9,7 +9,7 @@ use support::size::size;
 
 /// For how many seconds actors are crashed; with its proofs the demo has a minute.
 fn seconds() -> usize {
-    size(3, 40)
+    size(3, 30)
 }
 
 fn demo(folder: &std::path::Path, arguments: &[&str]) -> Command {
