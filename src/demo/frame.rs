@@ -80,24 +80,14 @@ fn short(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ordershop_supervisors::{NodeKind, NodeState, Strategy};
+    use ordershop_supervisors::{NodeKind, Strategy};
 
     use super::super::drill::{Circle, Level};
     use super::*;
+    use crate::ops::supervision::running;
 
     fn node(path: &str, kind: NodeKind, children: Vec<Node>) -> Node {
-        Node {
-            path: path.to_owned(),
-            kind,
-            state: NodeState::Running,
-            incarnations: 1,
-            restarts_in_window: 0,
-            last_failure: None,
-            uptime: Some(Duration::from_secs(2)),
-            handled: None,
-            arbiter: None,
-            children,
-        }
+        Node { uptime: Some(Duration::from_secs(2)), ..running(path, kind, children) }
     }
 
     #[test]

@@ -138,23 +138,13 @@ fn nearest(path: &str, root: &Node) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use ordershop_supervisors::{NodeKind, NodeState};
+    use ordershop_supervisors::NodeKind;
 
+    use super::super::supervision::running;
     use super::*;
 
     fn node(path: &str, children: Vec<Node>) -> Node {
-        Node {
-            path: path.to_owned(),
-            kind: NodeKind::Process { depth: 0 },
-            state: NodeState::Running,
-            incarnations: 1,
-            restarts_in_window: 0,
-            last_failure: None,
-            uptime: None,
-            handled: None,
-            arbiter: None,
-            children,
-        }
+        running(path, NodeKind::Process { depth: 0 }, children)
     }
 
     #[test]

@@ -283,21 +283,11 @@ fn age(seconds: u64) -> String {
 mod tests {
     use ordershop_supervisors::LastFailure;
 
+    use super::super::supervision::running;
     use super::*;
 
     fn node(path: &str, kind: NodeKind, children: Vec<Node>) -> Node {
-        Node {
-            path: path.to_owned(),
-            kind,
-            state: NodeState::Running,
-            incarnations: 1,
-            restarts_in_window: 0,
-            last_failure: None,
-            uptime: Some(Duration::from_secs(200)),
-            handled: None,
-            arbiter: None,
-            children,
-        }
+        Node { uptime: Some(Duration::from_secs(200)), ..running(path, kind, children) }
     }
 
     #[test]
